@@ -1,0 +1,43 @@
+"""What guards say of a result, and what the policy makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Status = Literal["pass", "flag", "reject"]
+Action = Literal["continue", "pause", "stop", "adjust"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """One guard's judgement of one result.
+
+    Attributes:
+        guard: name of the guard.
+        status: pass, flag (worth a look) or reject (do not believe this frame).
+        measured: the number judged; None where nothing could be measured.
+        limit: the limit it was judged against; None while there is none (a baseline still forming).
+        meaning: what it means, in words for the user.
+        values: further numbers the guard saw, by name with unit.
+    """
+
+    guard: str
+    status: Status
+    measured: float | None
+    limit: float | None
+    meaning: str
+    values: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What the policy wants done after a frame, and the verdicts it rests on."""
+
+    action: Action
+    reason: str = ""
+    evidence: tuple[Verdict, ...] = ()
+
+
+CONTINUE = Decision(action="continue")

@@ -1,0 +1,33 @@
+"""Everything the processor has to say about one frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from streamer.core.frame import Frame
+from streamer.core.judgement import CONTINUE, Decision, Verdict
+from streamer.core.result import Result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One frame's way through the processor: what every sink is handed.
+
+    Attributes:
+        frame: the frame.
+        result: what the networks made of it; None where it was recorded but not processed.
+        verdicts: one per guard, in the order of the guards.
+        decision: what the policy wants done.
+        timings_ms: duration of each stage by name, monotonic clock.
+        lag_ms: from the hook (same host) or from receipt (another host) to the verdict.
+        waiting: frames that were waiting behind this one when its verdict stood.
+    """
+
+    frame: Frame
+    result: Result | None = None
+    verdicts: tuple[Verdict, ...] = ()
+    decision: Decision = CONTINUE
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+    lag_ms: float = 0.0
+    waiting: int = 0
