@@ -1,0 +1,218 @@
+"""The three lines in an existing acquisition script."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.core import Frame
+from streamer.core.frame import PIXEL_DTYPES
+from streamer.hook.report import HookReport
+from streamer.hook.sender import Sender
+from streamer.wire import Policy
+
+
+class Acquisition(Protocol):
+    """What the hook needs of a Pycro-Manager acquisition in order to end it."""
+
+    def abort(self) -> None: ...
+
+    def mark_finished(self) -> None: ...
+
+
+class Hook:
+    """Streams every frame of an acquisition to a processor and carries out its stops.
+
+    The engine is never blocked (frames are copied and queued), never meets an exception of ours and
+    gets its pixels back unchanged. Frames are kept, in memory and then in a spool file, until the
+    processor has them safe in its recording.
+
+        with Hook(profile="abberior_er_low") as hook:
+            with Acquisition(..., image_process_fn=hook.image_process_fn) as acq:
+                hook.attach(acq)
+                acq.acquire(events)
+
+    Args:
+        profile: name of the hardware profile the processor shall use.
+        endpoint: loopback address of the processor.
+        policy: "lossless" processes every frame; "latest" records every frame, processes the newest.
+        planned: frames planned, 0 when open-ended; the per-run error rates of the guards use it.
+        ram_mb: memory for frames that wait.
+        spool_dir: folder of the spool file; default the system's temporary folder.
+        spool_mb: budget of the spool file.
+
+    Raises:
+        UsageError: the endpoint is not a loopback address.
+    """
+
+    def __init__(
+        self,
+        profile: str,
+        endpoint: str = "tcp://127.0.0.1:5555",
+        *,
+        policy: Policy = "lossless",
+        planned: int = 0,
+        ram_mb: float = 256,
+        spool_dir: Path | None = None,
+        spool_mb: float = 20_000,
+    ) -> None:
+        self._sender = Sender(
+            profile=profile,
+            endpoint=endpoint,
+            policy=policy,
+            planned=planned,
+            ram_bytes=int(ram_mb * 1e6),
+            spool_dir=spool_dir,
+            disk_bytes=int(spool_mb * 1e6),
+            on_stop=self._on_stop,
+        )
+        self._seq = itertools.count()
+        self._acquired = 0
+        self._end_engine: Callable[[], None] | None = None
+        self._make_safe: Callable[[], None] | None = None
+        self._stop_ns = 0
+        self._safe_ns = self._ended_ns = 0
+        self._stopping: threading.Thread | None = None
+        self._errors: list[str] = []
+
+    def image_process_fn(
+        self, image: NDArray[Any], metadata: dict[str, Any]
+    ) -> tuple[NDArray[Any], dict[str, Any]]:
+        """Pycro-Manager's image processor, for both backends; returns its arguments unchanged."""
+        hook_ns = time.monotonic_ns()
+        try:
+            self._hand_over(image, metadata, hook_ns)
+        except Exception as error:  # the engine must never meet an exception of ours
+            self._remember(error)
+        return image, metadata
+
+    def attach(
+        self,
+        acquisition: Acquisition,
+        *,
+        make_safe: Callable[[], None] | None = None,
+        end: Callable[[], None] | None = None,
+    ) -> None:
+        """Let stops reach the engine: first `make_safe` (lasers dark), then the end of the acquisition.
+
+        Args:
+            acquisition: what is ended.
+            make_safe: puts the light sources into their safe state.
+            end: how the engine is ended; default `abort()` then `mark_finished()`, because `abort()`
+                also empties the event queue of the closing None that a pending generator waits for.
+        """
+
+        def abort() -> None:
+            acquisition.abort()
+            acquisition.mark_finished()
+
+        self._make_safe = make_safe
+        self._end_engine = end or abort
+        if self._stop_ns:  # the stop came before the acquisition did
+            self._carry_out_stop()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the processor has stopped the run."""
+        return self._stop_ns > 0
+
+    def close(self, timeout_s: float = 60.0) -> HookReport:
+        """End the run and wait until the processor has closed the recording.
+
+        Frames that are not acknowledged within `timeout_s` of the last sign of life are kept in a
+        spool file, named in the report.
+        """
+        if self._stopping:
+            self._stopping.join(timeout_s)
+        self._sender.close(self._acquired, timeout_s)
+        return self.report()
+
+    def report(self) -> HookReport:
+        """The counts so far."""
+        sender = self._sender
+        return HookReport(
+            acquired=self._acquired,
+            acknowledged=sender.acknowledged,
+            lost=sender.lost,
+            kept=sender.kept,
+            lag_ms=tuple(sender.lag_ms),
+            stopped_at=sender.stopped_at,
+            stop_reason=sender.stop_reason,
+            safe_ms=self._since_stop_ms(self._safe_ns),
+            ended_ms=self._since_stop_ms(self._ended_ns),
+            problem=sender.problem,
+            errors=tuple(self._errors),
+        )
+
+    def __enter__(self) -> Hook:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _hand_over(self, image: NDArray[Any], metadata: Mapping[str, Any], hook_ns: int) -> None:
+        if image.ndim != 2 or image.dtype.name not in PIXEL_DTYPES:
+            raise TypeError(
+                f"image is {image.dtype} of shape {image.shape}; the hook takes [y, x] uint8 or uint16"
+            )
+        self._sender.put(
+            Frame(
+                # The engine stores the very array it hands over, or frees it: ours must be a copy.
+                pixels=np.array(image, order="C"),
+                seq=next(self._seq),
+                axes=_axes(metadata.get("Axes")),
+                hook_ns=hook_ns,
+                wall_time_s=time.time(),
+                metadata=dict(metadata),
+            )
+        )
+        self._acquired += 1
+
+    def _on_stop(self) -> None:
+        self._stop_ns = time.monotonic_ns()
+        if self._end_engine:
+            self._carry_out_stop()
+
+    def _carry_out_stop(self) -> None:
+        # Not on the sender's thread: an engine may wait for its image processor while it aborts.
+        self._stopping = threading.Thread(target=self._stop_engine, name="streamer-stop", daemon=True)
+        self._stopping.start()
+
+    def _stop_engine(self) -> None:
+        try:
+            if self._make_safe:
+                self._make_safe()
+                self._safe_ns = time.monotonic_ns()
+        except Exception as error:  # a laser that will not go dark is one more reason to end the run
+            self._remember(error)
+        try:
+            assert self._end_engine is not None
+            self._end_engine()
+            self._ended_ns = time.monotonic_ns()
+        except Exception as error:
+            self._remember(error)
+
+    def _since_stop_ms(self, then_ns: int) -> float | None:
+        return (then_ns - self._stop_ns) / 1e6 if then_ns else None
+
+    def _remember(self, error: Exception) -> None:
+        if len(self._errors) < 100:
+            self._errors.append(f"{type(error).__name__}: {error}")
+
+
+def _axes(axes: object) -> dict[str, int | str]:
+    """The axes we know, of whatever an engine calls axes; the rest stays in the metadata."""
+    if not isinstance(axes, Mapping):
+        return {}
+    known = {name: axes[name] for name in ("time", "z", "channel", "position") if name in axes}
+    return {name: v if isinstance(v, str) else int(v) for name, v in known.items()}

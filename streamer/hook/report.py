@@ -1,0 +1,37 @@
+"""What a hook can say of its run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookReport:
+    """Counts of one run, seen from the microscope.
+
+    Attributes:
+        acquired: frames the engine handed to the hook.
+        acknowledged: frames the processor has safe in its recording.
+        lost: frames the hook had to give up because memory and spool were full.
+        kept: spool file with the frames no processor acknowledged; None where there are none.
+        lag_ms: for every acknowledged frame, from the hook's hand-over to its report, one clock.
+        stopped_at: sequence number of the frame whose decision stopped the run.
+        stop_reason: that decision in words.
+        safe_ms: from the arrival of the stop to the laser being safe.
+        ended_ms: from the arrival of the stop to the engine having been told to end.
+        problem: why the processor refused or left the run; empty where it did not.
+        errors: exceptions swallowed so that the engine would not meet them.
+    """
+
+    acquired: int
+    acknowledged: int
+    lost: int
+    kept: Path | None
+    lag_ms: tuple[float, ...]
+    stopped_at: int | None
+    stop_reason: str
+    safe_ms: float | None
+    ended_ms: float | None
+    problem: str
+    errors: tuple[str, ...]

@@ -1,0 +1,216 @@
+"""The hook's own thread: owns the socket and the backlog, so that the engine's threads own nothing."""
+
+from __future__ import annotations
+
+import queue
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import zmq
+
+from streamer.core import Frame
+from streamer.wire import (
+    Alive,
+    Backlog,
+    Bye,
+    Closed,
+    End,
+    Hello,
+    Message,
+    Policy,
+    Refused,
+    Report,
+    Welcome,
+    WireError,
+    decode,
+    encode,
+    require_loopback,
+)
+from streamer.wire.clock import host_clock
+from streamer.wire.waker import Waker
+
+ALIVE_S = 1.0
+HELLO_S = 0.5
+#: Messages in flight before the socket says wait; the backlog holds the others.
+IN_FLIGHT = 4
+
+
+class Sender(threading.Thread):
+    """Sends frames in order, keeps them until they are acknowledged, hears stops.
+
+    See `Hook` for the arguments; `on_stop` is called once, on this thread, and must not block.
+    """
+
+    def __init__(
+        self,
+        *,
+        profile: str,
+        endpoint: str,
+        policy: Policy,
+        planned: int,
+        ram_bytes: int,
+        spool_dir: Path | None,
+        disk_bytes: int,
+        on_stop: Callable[[], None],
+    ) -> None:
+        super().__init__(name="streamer-sender", daemon=True)
+        run = uuid.uuid4().hex
+        self._hello = Hello(run=run, profile=profile, policy=policy, planned=planned, host=host_clock())
+        spool = (spool_dir or Path(tempfile.gettempdir()) / "scope-streamer") / f"{run}.spool"
+        self._backlog = Backlog(spool, ram_bytes=ram_bytes, disk_bytes=disk_bytes)
+        self._endpoint = require_loopback(endpoint)
+        self._on_stop = on_stop
+        self._inbox: queue.SimpleQueue[Frame | End] = queue.SimpleQueue()
+        self._waker = Waker()
+        self._welcome = False
+        self._end: End | None = None
+        self._end_sent = False
+        self._give_up_s = 60.0
+        self._heard_s, self._spoke_s = time.monotonic(), 0.0
+        self._handed_ns: dict[int, int] = {}
+        self._done = threading.Event()
+        self.acknowledged = 0
+        self.lag_ms: list[float] = []
+        self.stopped_at: int | None = None
+        self.stop_reason = ""
+        self.problem = ""
+        self.kept: Path | None = None
+        self.start()
+
+    @property
+    def lost(self) -> int:
+        """Frames given up because memory and spool were full."""
+        return self._backlog.lost
+
+    def put(self, frame: Frame) -> None:
+        """Take over a frame; never blocks."""
+        self._inbox.put(frame)
+        self._waker.wake()
+
+    def close(self, acquired: int, timeout_s: float) -> None:
+        """Say that no frame follows; wait for the processor, at most `timeout_s` of silence."""
+        if not self._done.is_set():
+            self._give_up_s = timeout_s
+            self._inbox.put(End(acquired=acquired))
+            self._waker.wake()
+        self.join()
+
+    def run(self) -> None:
+        """The thread: poll, hear, send, until the processor has closed the recording."""
+        context = zmq.Context()
+        link = context.socket(zmq.DEALER)
+        link.setsockopt(zmq.LINGER, 500)
+        link.setsockopt(zmq.SNDHWM, IN_FLIGHT)
+        # Without a peer a message stays in the backlog, where it is counted, not in the socket.
+        link.setsockopt(zmq.IMMEDIATE, 1)
+        link.connect(self._endpoint)
+        poller = zmq.Poller()
+        poller.register(self._waker.fileno(), zmq.POLLIN)
+        poller.register(link, zmq.POLLIN)
+        try:
+            while not self._done.is_set():
+                self._wait(poller, link)
+                self._hear(link)
+                self._collect()
+                self._speak(link)
+                self._check_silence()
+        finally:
+            self._keep_the_rest()
+            link.close()
+            context.term()
+            self._waker.close()
+
+    def _wait(self, poller: zmq.Poller, link: zmq.Socket[bytes]) -> None:
+        if self._welcome:
+            can_send = self._backlog.waiting or (self._end and not self._end_sent)
+        else:
+            can_send = time.monotonic() - self._spoke_s >= HELLO_S
+        poller.modify(link, zmq.POLLIN | (zmq.POLLOUT if can_send else 0))
+        poller.poll(int(HELLO_S * 1000))
+        self._waker.clear()
+
+    def _collect(self) -> None:
+        while not self._inbox.empty():
+            item = self._inbox.get()
+            if isinstance(item, End):
+                self._end = End(acquired=item.acquired, lost=self._backlog.lost)
+                self._heard_s = time.monotonic()  # the time-out counts from here
+            elif self._backlog.append(item.seq, encode(item)):
+                self._handed_ns[item.seq] = item.hook_ns
+
+    def _speak(self, link: zmq.Socket[bytes]) -> None:
+        idle_s = time.monotonic() - self._spoke_s
+        if not self._welcome:
+            if idle_s >= HELLO_S and link.poll(0, zmq.POLLOUT):
+                self._send(link, self._hello)
+            return
+        while self._backlog.waiting and link.poll(0, zmq.POLLOUT):
+            taken = self._backlog.take()
+            assert taken is not None
+            link.send_multipart(taken[1], zmq.NOBLOCK, copy=False)
+            self._spoke_s = time.monotonic()
+        if self._end and not self._end_sent and not self._backlog.waiting:
+            self._end_sent = self._send(link, self._end)
+        elif idle_s >= ALIVE_S:
+            self._send(link, Alive(acquired=self.acknowledged + len(self._backlog)))
+
+    def _send(self, link: zmq.Socket[bytes], message: Message) -> bool:
+        self._spoke_s = time.monotonic()
+        try:
+            link.send_multipart(encode(message), zmq.NOBLOCK)
+        except zmq.Again:
+            return False
+        return True
+
+    def _hear(self, link: zmq.Socket[bytes]) -> None:
+        while link.poll(0):
+            try:
+                message = decode(link.recv_multipart(zmq.NOBLOCK))
+            except WireError as error:
+                self.problem = f"the processor at {self._endpoint} does not speak our wire: {error}"
+                continue
+            self._heard_s = time.monotonic()
+            self._act_on(message, link)
+
+    def _act_on(self, message: Message, link: zmq.Socket[bytes]) -> None:
+        match message:
+            case Welcome(next_seq=next_seq):
+                self._backlog.rewind(next_seq)
+                self._welcome, self._end_sent, self.problem = True, False, ""
+            case Report():
+                self._acknowledge(message)
+            case Refused(reason=reason):
+                # A processor that was restarted knows nothing of us: introduce ourselves again.
+                self.problem, self._welcome = reason, False
+            case Closed(error=error):
+                self.problem = error
+                self._send(link, Bye())
+                self._done.set()
+
+    def _acknowledge(self, report: Report) -> None:
+        self._backlog.acknowledge(report.seq)
+        self.acknowledged += 1
+        handed_ns = self._handed_ns.pop(report.seq, None)
+        if handed_ns and report.processed:
+            self.lag_ms.append((time.monotonic_ns() - handed_ns) / 1e6)
+        if report.action == "stop" and self.stopped_at is None:
+            self.stopped_at, self.stop_reason = report.seq, report.reason
+            self._on_stop()
+
+    def _check_silence(self) -> None:
+        silent_s = time.monotonic() - self._heard_s
+        if self._end and silent_s > self._give_up_s:
+            self.problem = self.problem or f"no sign of a processor at {self._endpoint} for {silent_s:.0f} s"
+            self._done.set()
+
+    def _keep_the_rest(self) -> None:
+        try:
+            self.kept = self._backlog.keep()
+        except OSError as error:
+            left = len(self._backlog)
+            self._backlog.lost += left
+            self.problem = f"{left} frames could not be kept: {error}"

@@ -1,0 +1,24 @@
+"""Which addresses the link may use."""
+
+from __future__ import annotations
+
+import re
+
+from streamer.errors import UsageError
+
+_LOOPBACK = re.compile(r"tcp://(127\.\d{1,3}\.\d{1,3}\.\d{1,3}|localhost):(\d{1,5}|\*)$")
+
+
+def require_loopback(endpoint: str) -> str:
+    """`endpoint`, if it is a loopback TCP address.
+
+    Raises:
+        UsageError: it is no TCP address, or one that other machines could reach.
+    """
+    match = _LOOPBACK.match(endpoint)
+    if match and (match[2] == "*" or int(match[2]) < 65536):
+        return endpoint
+    raise UsageError(
+        f"--endpoint {endpoint}: use a loopback address such as tcp://127.0.0.1:5555; "
+        "to reach another machine, tunnel the port (ssh -L 5555:127.0.0.1:5555 gpu-box)"
+    )

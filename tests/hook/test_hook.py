@@ -1,0 +1,211 @@
+"""The hook against a real link: nothing lost, nothing altered, nothing raised."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from streamer import Hook
+from streamer.core import Decision, Frame, Outcome
+from streamer.sources.live import LiveSource
+from streamer.wire import read_spool
+
+STOP = Decision(action="stop", reason="signal is gone")
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Iterator[LiveSource]:
+    yield from listening(tmp_path)
+
+
+def listening(tmp_path: Path, **changes: Any) -> Iterator[LiveSource]:
+    settings = {
+        "spool": tmp_path / "in.spool",
+        "ram_bytes": 10**7,
+        "disk_bytes": 10**8,
+        "silence_s": 30.0,
+        **changes,
+    }
+    source = LiveSource("tcp://127.0.0.1:*", **settings)
+    yield source
+    source.finish()
+    source.close(0)
+
+
+class Recorder(threading.Thread):
+    """A processor in miniature: takes every frame, answers it, closes."""
+
+    def __init__(self, source: LiveSource, stop_at: int | None = None) -> None:
+        super().__init__(daemon=True)
+        self.source, self.stop_at = source, stop_at
+        self.frames: list[Frame] = []
+        self.start()
+
+    def run(self) -> None:
+        self.source.wait_for_hook()
+        for frame in self.source.frames():
+            self.frames.append(frame)
+            decision = STOP if frame.seq == self.stop_at else Decision(action="continue")
+            self.source.reply(Outcome(frame=frame, decision=decision))
+        self.source.close(len(self.frames))
+
+
+def image(seq: int) -> np.ndarray:
+    return np.full((20, 30), seq, np.uint16)
+
+
+def test_every_frame_arrives_once_in_order_and_is_acknowledged(source: LiveSource) -> None:
+    recorder = Recorder(source)
+    with Hook("rig", source.endpoint) as hook:
+        for seq in range(50):
+            hook.image_process_fn(image(seq), {"Axes": {"time": seq}, "Exposure": 1.0})
+    recorder.join(10)
+    assert [frame.seq for frame in recorder.frames] == list(range(50))
+    assert all((frame.pixels == frame.seq).all() for frame in recorder.frames)
+    assert recorder.frames[3].axes == {"time": 3}
+    report = hook.report()
+    assert (report.acquired, report.acknowledged, report.lost, report.kept) == (50, 50, 0, None)
+    assert report.problem == ""
+
+
+def test_the_engine_gets_its_own_pixels_back_and_may_change_them(source: LiveSource) -> None:
+    recorder = Recorder(source)
+    pixels, metadata = image(5), {"Axes": {"time": 0}}
+    with Hook("rig", source.endpoint) as hook:
+        returned, same = hook.image_process_fn(pixels, metadata)
+        assert returned is pixels
+        assert same is metadata
+        pixels[:] = 0
+    recorder.join(10)
+    assert (recorder.frames[0].pixels == 5).all()
+
+
+@pytest.mark.parametrize(
+    ("pixels", "metadata"),
+    [
+        (np.zeros((2, 2, 3), np.uint8), {}),
+        (np.zeros((2, 2), np.float32), {}),
+        (None, {}),
+        (np.zeros((2, 2), np.uint16), None),
+        (np.zeros((2, 2), np.uint16), {"Axes": {"time": "soon", "z": object()}}),
+    ],
+    ids=["rgb", "float", "no image", "no metadata", "strange axes"],
+)
+def test_what_the_hook_cannot_take_is_counted_and_never_raised(
+    source: LiveSource, pixels: Any, metadata: Any
+) -> None:
+    Recorder(source)
+    with Hook("rig", source.endpoint) as hook:
+        returned, _ = hook.image_process_fn(pixels, metadata)
+        assert returned is pixels
+    assert len(hook.report().errors) == 1
+
+
+class Engine:
+    """Stands for an acquisition: remembers in which order it was told what."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.over = threading.Event()
+
+    def make_safe(self) -> None:
+        self.told.append("safe")
+
+    def abort(self) -> None:
+        self.told.append("abort")
+
+    def mark_finished(self) -> None:
+        self.told.append("finished")
+        self.over.set()
+
+
+def test_a_stop_makes_the_laser_safe_before_it_ends_the_engine(source: LiveSource) -> None:
+    recorder, engine = Recorder(source, stop_at=3), Engine()
+    with Hook("rig", source.endpoint) as hook:
+        hook.attach(engine, make_safe=engine.make_safe)
+        for seq in range(6):
+            hook.image_process_fn(image(seq), {})
+        assert engine.over.wait(10)
+        hook.image_process_fn(image(6), {})  # what was in flight is still recorded
+    recorder.join(10)
+    report = hook.report()
+    assert engine.told == ["safe", "abort", "finished"]
+    assert (report.stopped_at, report.stop_reason) == (3, "signal is gone")
+    assert report.safe_ms is not None
+    assert report.ended_ms is not None
+    assert report.safe_ms <= report.ended_ms
+    assert len(recorder.frames) == 7
+
+
+def test_a_laser_that_fails_to_go_dark_still_ends_the_engine(source: LiveSource) -> None:
+    Recorder(source, stop_at=0)
+    engine = Engine()
+
+    def broken() -> None:
+        raise OSError("shutter stuck")
+
+    with Hook("rig", source.endpoint) as hook:
+        hook.attach(engine, make_safe=broken)
+        hook.image_process_fn(image(0), {})
+        assert engine.over.wait(10)
+    assert "shutter stuck" in hook.report().errors[0]
+
+
+def test_a_stop_that_comes_before_the_acquisition_is_carried_out_when_it_comes(source: LiveSource) -> None:
+    Recorder(source, stop_at=0)
+    engine = Engine()
+    with Hook("rig", source.endpoint) as hook:
+        hook.image_process_fn(image(0), {})
+        for _ in range(1000):
+            if hook.stopped:
+                break
+            threading.Event().wait(0.01)
+        hook.attach(engine)
+        assert engine.over.wait(10)
+    assert engine.told == ["abort", "finished"]
+
+
+def test_without_a_processor_every_frame_is_kept_on_disk(tmp_path: Path) -> None:
+    hook = Hook("rig", "tcp://127.0.0.1:9", spool_dir=tmp_path, ram_mb=0.002)
+    for seq in range(5):
+        hook.image_process_fn(image(seq), {})
+    report = hook.close(timeout_s=0.2)
+    assert report.kept is not None
+    assert [frame.seq for frame in read_spool(report.kept)] == [0, 1, 2, 3, 4]
+    assert "no sign of a processor" in report.problem
+
+
+def test_a_processor_that_restarts_gets_what_the_first_did_not_acknowledge(tmp_path: Path) -> None:
+    first = next(listening(tmp_path))
+    address = first.endpoint
+    with Hook("rig", address, spool_dir=tmp_path) as hook:
+        hook.image_process_fn(image(0), {})
+        first.wait_for_hook()
+        assert next(first.frames()).seq == 0  # taken, never acknowledged
+        first._closing = True  # dies without a word
+        first._waker.wake()
+        first._thread.join()
+        first._waker.close()
+        hook.image_process_fn(image(1), {})
+        second = LiveSource(address, spool=tmp_path / "b", ram_bytes=10**6, disk_bytes=10**6, silence_s=30)
+        recorder = Recorder(second)
+    recorder.join(10)
+    assert [frame.seq for frame in recorder.frames] == [0, 1]
+    assert hook.report().acknowledged == 2
+
+
+def test_importing_the_hook_pulls_numpy_and_zmq_and_no_other_package() -> None:
+    code = (
+        "import sys; before = set(sys.modules); from streamer import Hook; "
+        "print(*sorted({m.split('.')[0] for m in set(sys.modules) - before} - sys.stdlib_module_names))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    packages = {name for name in done.stdout.split() if "cython" not in name}  # zmq's compiled part
+    assert packages <= {"streamer", "numpy", "zmq"}

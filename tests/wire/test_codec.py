@@ -1,0 +1,163 @@
+"""What strangers may send, and what comes of it."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamer.core import Frame
+from streamer.wire import Alive, Bye, Closed, End, Hello, Refused, Report, Welcome, WireError, decode, encode
+from streamer.wire.codec import MAGIC, MAX_PIXEL_BYTES, VERSION
+
+PREAMBLE = MAGIC + str(VERSION).encode()
+
+
+def a_frame(**changes: object) -> Frame:
+    values: dict[str, object] = {
+        "pixels": np.arange(12, dtype=np.uint16).reshape(3, 4),
+        "seq": 7,
+        "axes": {"time": 7, "channel": "STED 640"},
+        "hook_ns": 123,
+        "wall_time_s": 1.5,
+        "metadata": {"Exposure": 600.0},
+    }
+    return Frame(**{**values, **changes})
+
+
+def as_bytes(parts: list[bytes | memoryview]) -> list[bytes]:
+    return [bytes(part) for part in parts]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Hello(run="r", profile="p", policy="latest", planned=5, host="h", streamer="0"),
+        Alive(acquired=3),
+        Bye(),
+        End(acquired=3, lost=1),
+        Welcome(next_seq=2),
+        Refused(reason="no"),
+        Report(seq=1, processed=True, action="stop", reason="gone", verdicts=[{"guard": "photons"}]),
+        Closed(recorded=3, missing=0, error=""),
+    ],
+    ids=lambda message: type(message).__name__,
+)
+def test_messages_survive_the_wire(message: object) -> None:
+    assert decode(as_bytes(encode(message))) == message
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_frames_survive_the_wire(dtype: str) -> None:
+    frame = a_frame(pixels=np.arange(12).reshape(3, 4).astype(dtype))
+    arrived = decode(as_bytes(encode(frame)))
+    assert isinstance(arrived, Frame)
+    np.testing.assert_array_equal(arrived.pixels, frame.pixels)
+    assert arrived.pixels.dtype == frame.pixels.dtype
+    assert not arrived.pixels.flags.writeable
+    assert (arrived.seq, arrived.axes, arrived.metadata) == (7, frame.axes, frame.metadata)
+
+
+def test_pixels_that_are_not_contiguous_are_sent_in_order() -> None:
+    frame = a_frame(pixels=np.arange(24, dtype=np.uint16).reshape(6, 4)[::2, ::-1])
+    arrived = decode(as_bytes(encode(frame)))
+    assert isinstance(arrived, Frame)
+    np.testing.assert_array_equal(arrived.pixels, frame.pixels)
+
+
+def test_metadata_that_json_cannot_hold_does_not_lose_the_frame() -> None:
+    frame = a_frame(metadata={"nan": math.nan, "array": np.zeros(3), "big": 1})
+    arrived = decode(as_bytes(encode(frame)))
+    assert isinstance(arrived, Frame)
+    assert arrived.metadata["nan"] is None
+    assert arrived.metadata["big"] == 1
+
+
+def test_huge_metadata_is_left_out_and_said_so() -> None:
+    arrived = decode(as_bytes(encode(a_frame(metadata={"image": "x" * 10**6}))))
+    assert isinstance(arrived, Frame)
+    assert "left out" in str(arrived.metadata["streamer"])
+
+
+def frame_header(**changes: object) -> bytes:
+    header = json.loads(as_bytes(encode(a_frame()))[1])
+    return json.dumps({**header, **changes}).encode()
+
+
+PIXELS = bytes(24)
+HOSTILE = {
+    "empty": ([], "parts"),
+    "one part": ([b"hi"], "parts"),
+    "http": ([b"GET / HTTP/1.1", b"", b""], "not ours"),
+    "pickle": ([b"\x80\x04]\x94.", b"{}"], "not ours"),
+    "old version": ([MAGIC + b"0", b"{}"], "version"),
+    "version with more behind": ([PREAMBLE + b"0", b"{}"], "version"),
+    "not json": ([PREAMBLE, b"{"], "not JSON"),
+    "not an object": ([PREAMBLE, b"[]"], "not a JSON object"),
+    "deep json": ([PREAMBLE, b"[" * 100_000], "not JSON"),
+    "no kind": ([PREAMBLE, b"{}"], "unknown"),
+    "unhashable kind": ([PREAMBLE, b'{"kind": []}'], "unknown"),
+    "unknown kind": ([PREAMBLE, b'{"kind": "exec"}'], "unknown"),
+    "unknown field": ([PREAMBLE, b'{"kind": "alive", "acquired": 1, "x": 1}'], "unknown fields"),
+    "wrong type": ([PREAMBLE, b'{"kind": "alive", "acquired": "1"}'], "use int"),
+    "bool as count": ([PREAMBLE, b'{"kind": "alive", "acquired": true}'], "use int"),
+    "negative count": ([PREAMBLE, b'{"kind": "alive", "acquired": -1}'], "use int"),
+    "missing field": ([PREAMBLE, b'{"kind": "alive"}'], "lacks"),
+    "control message with pixels": ([PREAMBLE, b'{"kind": "alive", "acquired": 1}', b""], "use 2"),
+    "huge header": ([PREAMBLE, b" " * (1 << 21)], "header of"),
+    "frame without pixels": ([PREAMBLE, frame_header()], "frame message of 2 parts"),
+    "frame with one field more": ([PREAMBLE, frame_header(extra=1), PIXELS], "frame message"),
+    "three-dimensional": ([PREAMBLE, frame_header(shape=[1, 3, 4]), PIXELS], "shape"),
+    "negative shape": ([PREAMBLE, frame_header(shape=[-3, -4]), PIXELS], "shape"),
+    "overflowing shape": ([PREAMBLE, frame_header(shape=[1 << 40, 1 << 40]), PIXELS], "at most"),
+    "object dtype": ([PREAMBLE, frame_header(dtype="object"), PIXELS], "dtype"),
+    "list dtype": ([PREAMBLE, frame_header(dtype=["u2"]), PIXELS], "dtype"),
+    "too few pixels": ([PREAMBLE, frame_header(), PIXELS[:-1]], "bytes of pixels"),
+    "too many pixels": ([PREAMBLE, frame_header(), PIXELS + b"x"], "bytes of pixels"),
+    "negative seq": ([PREAMBLE, frame_header(seq=-1), PIXELS], "seq"),
+    "seq beyond all runs": ([PREAMBLE, frame_header(seq=1 << 60), PIXELS], "seq"),
+    "text clock": ([PREAMBLE, frame_header(hook_ns="now"), PIXELS], "hook_ns"),
+    "infinite time": ([PREAMBLE, frame_header(wall_time_s=1e999), PIXELS], "wall_time_s"),
+    "unknown axis": ([PREAMBLE, frame_header(axes={"../x": 1}), PIXELS], "axes"),
+    "nested axis": ([PREAMBLE, frame_header(axes={"time": [1]}), PIXELS], "axes"),
+    "metadata list": ([PREAMBLE, frame_header(metadata=[]), PIXELS], "metadata"),
+}
+
+
+@pytest.mark.parametrize(("parts", "reason"), HOSTILE.values(), ids=HOSTILE.keys())
+def test_hostile_messages_are_refused_with_a_reason(parts: list[bytes], reason: str) -> None:
+    with pytest.raises(WireError, match=reason) as refused:
+        decode(parts)
+    assert len(str(refused.value)) < 300
+
+
+@given(st.lists(st.binary(max_size=200), max_size=4))
+def test_random_messages_are_refused(parts: list[bytes]) -> None:
+    with pytest.raises(WireError):
+        decode(parts)
+
+
+@given(st.data())
+def test_mutated_frames_are_refused_or_whole(data: st.DataObject) -> None:
+    parts = as_bytes(encode(a_frame()))
+    which = data.draw(st.integers(0, 1))
+    at = data.draw(st.integers(0, len(parts[which]) - 1))
+    changed = bytearray(parts[which])
+    changed[at] = data.draw(st.integers(0, 255))
+    parts[which] = bytes(changed)
+    try:
+        arrived = decode(parts)
+    except WireError:
+        return
+    assert isinstance(arrived, Frame)
+    assert arrived.pixels.tobytes() == parts[2]
+
+
+def test_pixels_larger_than_any_camera_are_refused_before_they_are_read() -> None:
+    side = int(math.sqrt(MAX_PIXEL_BYTES)) + 1
+    with pytest.raises(WireError, match="at most"):
+        decode([PREAMBLE, frame_header(shape=[side, side]), b""])

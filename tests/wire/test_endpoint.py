@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import pytest
+
+from streamer.errors import UsageError
+from streamer.wire import require_loopback
+
+
+@pytest.mark.parametrize("endpoint", ["tcp://127.0.0.1:5555", "tcp://127.0.0.1:*", "tcp://localhost:1"])
+def test_loopback_is_accepted(endpoint: str) -> None:
+    assert require_loopback(endpoint) == endpoint
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "tcp://0.0.0.0:5555",
+        "tcp://*:5555",
+        "tcp://gpu-box:5555",
+        "tcp://127.0.0.1:99999",
+        "ipc://x",
+        "",
+        "5555",
+    ],
+)
+def test_everything_else_is_refused_with_the_cure(endpoint: str) -> None:
+    with pytest.raises(UsageError, match="use a loopback address"):
+        require_loopback(endpoint)
