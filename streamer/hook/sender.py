@@ -66,7 +66,7 @@ class Sender(threading.Thread):
         self._on_stop = on_stop
         self._inbox: queue.SimpleQueue[Frame | End] = queue.SimpleQueue()
         self._waker = Waker()
-        self._welcome = False
+        self._welcome = self._deserted = False
         self._end: End | None = None
         self._end_sent = False
         self._give_up_s = 60.0
@@ -180,7 +180,7 @@ class Sender(threading.Thread):
         match message:
             case Welcome(next_seq=next_seq):
                 self._backlog.rewind(next_seq)
-                self._welcome, self._end_sent, self.problem = True, False, ""
+                self._welcome, self._end_sent, self._deserted, self.problem = True, False, False, ""
             case Report():
                 self._acknowledge(message)
             case Refused(reason=reason):
@@ -189,7 +189,10 @@ class Sender(threading.Thread):
             case Closed(error=error):
                 self.problem = error
                 self._send(link, Bye())
-                self._done.set()
+                # Closed before our end: go on collecting, another processor may take over.
+                self._welcome, self._deserted = False, self._end is None
+                if not self._deserted:
+                    self._done.set()
 
     def _acknowledge(self, report: Report) -> None:
         self._backlog.acknowledge(report.seq)
@@ -203,7 +206,7 @@ class Sender(threading.Thread):
 
     def _check_silence(self) -> None:
         silent_s = time.monotonic() - self._heard_s
-        if self._end and silent_s > self._give_up_s:
+        if self._end and (self._deserted or silent_s > self._give_up_s):
             self.problem = self.problem or f"no sign of a processor at {self._endpoint} for {silent_s:.0f} s"
             self._done.set()
 

@@ -74,6 +74,7 @@ class LiveSource:
 
     Args:
         endpoint: loopback address to listen at; port `*` takes a free one.
+        profile: name of the hardware profile this side runs; a hook under another one is refused.
         spool: file for frames that wait and do not fit in memory.
         ram_bytes: memory for frames that wait.
         disk_bytes: budget of the spool file.
@@ -85,7 +86,14 @@ class LiveSource:
     """
 
     def __init__(
-        self, endpoint: str, *, spool: Path, ram_bytes: int, disk_bytes: int, silence_s: float
+        self,
+        endpoint: str,
+        *,
+        profile: str,
+        spool: Path,
+        ram_bytes: int,
+        disk_bytes: int,
+        silence_s: float,
     ) -> None:
         require_loopback(endpoint)
         self._context = zmq.Context()
@@ -104,7 +112,7 @@ class LiveSource:
         self.endpoint = self._link.getsockopt_string(zmq.LAST_ENDPOINT)
         self._backlog = Backlog(spool, ram_bytes=ram_bytes, disk_bytes=disk_bytes)
         self._changed = threading.Condition()  # guards the backlog and all that follows
-        self._silence_s = silence_s
+        self._profile, self._silence_s = profile, silence_s
         self._replies: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._waker = Waker()
         self._peer: bytes | None = None
@@ -123,6 +131,11 @@ class LiveSource:
         with self._changed:
             self._changed.wait_for(lambda: self._hello or self._over)
             return self._hello
+
+    @property
+    def planned(self) -> int:
+        """Frames that the hook plans, 0 when open-ended or not yet known."""
+        return self._hello.planned if self._hello else 0
 
     @property
     def shares_clock(self) -> bool:
@@ -244,6 +257,8 @@ class LiveSource:
     def _greet(self, peer: bytes, hello: Hello) -> None:
         if self._hello and hello.run != self._hello.run:
             raise WireError(f"this processor serves run {self._hello.run}; start another for another run")
+        if (stem := Path(hello.profile).stem) != self._profile:
+            raise WireError(f"the hook runs profile {stem}, this processor {self._profile}; use one")
         if hello.policy not in ("lossless", "latest"):
             raise WireError(f"policy {hello.policy!r}; use lossless or latest")
         self._peer, self._hello = peer, hello

@@ -27,6 +27,7 @@ def source(tmp_path: Path) -> Iterator[LiveSource]:
 
 def listening(tmp_path: Path, **changes: Any) -> Iterator[LiveSource]:
     settings = {
+        "profile": "rig",
         "spool": tmp_path / "in.spool",
         "ram_bytes": 10**7,
         "disk_bytes": 10**8,
@@ -194,7 +195,9 @@ def test_a_processor_that_restarts_gets_what_the_first_did_not_acknowledge(tmp_p
         first._thread.join()
         first._waker.close()
         hook.image_process_fn(image(1), {})
-        second = LiveSource(address, spool=tmp_path / "b", ram_bytes=10**6, disk_bytes=10**6, silence_s=30)
+        second = LiveSource(
+            address, profile="rig", spool=tmp_path / "b", ram_bytes=10**6, disk_bytes=10**6, silence_s=30
+        )
         recorder = Recorder(second)
     recorder.join(10)
     assert [frame.seq for frame in recorder.frames] == [0, 1]

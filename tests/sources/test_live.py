@@ -18,7 +18,12 @@ from streamer.wire import Alive, Closed, End, Hello, Message, Refused, Welcome, 
 
 def a_source(tmp_path: Path, endpoint: str = "tcp://127.0.0.1:*", silence_s: float = 30.0) -> LiveSource:
     return LiveSource(
-        endpoint, spool=tmp_path / "in.spool", ram_bytes=5000, disk_bytes=10**8, silence_s=silence_s
+        endpoint,
+        profile="p",
+        spool=tmp_path / "in.spool",
+        ram_bytes=5000,
+        disk_bytes=10**8,
+        silence_s=silence_s,
     )
 
 
@@ -105,8 +110,12 @@ def test_latest_marks_all_but_the_newest_as_superseded(source: LiveSource, peer:
         ([b"scope-streamer/0", b"{}"], "version"),
         ([bytes(part) for part in encode(a_frame(0))], "say hello first"),
         ([bytes(part) for part in encode(hello("newest"))], "use lossless or latest"),
+        (
+            [bytes(part) for part in encode(Hello(run="r", profile="rigs/q.toml"))],
+            "profile q, this processor p",
+        ),
     ],
-    ids=["stranger", "old version", "no hello", "unknown policy"],
+    ids=["stranger", "old version", "no hello", "unknown policy", "another profile"],
 )
 def test_what_is_refused_is_answered_and_counted(
     source: LiveSource, peer: Peer, parts: list[bytes], reason: str

@@ -1,0 +1,17 @@
+"""Where outcomes go: the recording's images and rows, written behind the loop in one thread."""
+
+from streamer.sinks.background import Background
+from streamer.sinks.pixels import SEGMENTATION, TRUST, AnnotatedSink, RawSink
+from streamer.sinks.protocol import Sink
+from streamer.sinks.rows import DecisionsSink, FramesSink
+
+__all__ = [
+    "SEGMENTATION",
+    "TRUST",
+    "AnnotatedSink",
+    "Background",
+    "DecisionsSink",
+    "FramesSink",
+    "RawSink",
+    "Sink",
+]

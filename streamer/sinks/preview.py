@@ -1,0 +1,91 @@
+"""The newest outcome for whoever watches; nobody watching costs nothing and blocks nobody."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+
+import zmq
+
+from streamer.core import CONTINUE, Outcome
+
+
+class PreviewSink:
+    """Publishes one JSON snapshot per outcome.
+
+    Args:
+        endpoint: loopback address to publish at; port `*` takes a free one.
+        run: name of the recording.
+        dose: light dose so far by laser line, given the frames exposed so far.
+        counts: frames planned (None when open-ended), received and dropped so far.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        run: str,
+        dose: Callable[[int], Mapping[str, float]],
+        counts: Callable[[], Mapping[str, int | None]],
+    ) -> None:
+        self._context = zmq.Context()
+        self._socket = self._context.socket(zmq.PUB)
+        self._socket.setsockopt(zmq.LINGER, 500)
+        self._socket.setsockopt(zmq.SNDHWM, 2)
+        self._socket.bind(endpoint)
+        #: The address really published at.
+        self.endpoint = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
+        self._run, self._dose, self._counts = run, dose, counts
+        self._started_s = time.monotonic()
+        self._recorded = self._processed = 0
+        self._decision = CONTINUE
+        self._last: dict[str, object] = {}
+
+    def put(self, outcome: Outcome) -> None:
+        """Publish an outcome; a decision to stop stays on show."""
+        self._recorded += 1
+        if outcome.decision.action != "continue":
+            self._decision = outcome.decision
+        if outcome.result is None:
+            return
+        self._processed += 1
+        elapsed_s = time.monotonic() - self._started_s
+        self._last = {
+            "seq": outcome.frame.seq,
+            "lag_ms": outcome.lag_ms,
+            "fps": self._recorded / elapsed_s if elapsed_s else 0.0,
+            "timings_ms": dict(outcome.timings_ms),
+            "waiting": outcome.waiting,
+            "dose": dict(self._dose(outcome.frame.seq + 1)),
+            "verdicts": [asdict(verdict) for verdict in outcome.verdicts],
+        }
+        self.publish("stopping" if self._decision.action == "stop" else "running")
+
+    def publish(self, state: str) -> None:
+        """Publish the last outcome under `state`."""
+        snapshot = {
+            "run": self._run,
+            "state": state,
+            "seq": -1,
+            "lag_ms": 0.0,
+            "fps": 0.0,
+            "timings_ms": {},
+            "waiting": 0,
+            "dose": {},
+            "verdicts": [],
+            **self._last,
+            **self._counts(),
+            "recorded": self._recorded,
+            "processed": self._processed,
+            "decision": {"action": self._decision.action, "reason": self._decision.reason},
+            "elapsed_s": time.monotonic() - self._started_s,
+        }
+        self._socket.send(json.dumps(snapshot).encode(), zmq.NOBLOCK)
+
+    def close(self) -> None:
+        """Publish the end and stop."""
+        self.publish("stopped" if self._decision.action == "stop" else "finished")
+        self._socket.close()
+        self._context.term()

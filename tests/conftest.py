@@ -1,0 +1,39 @@
+"""What tests of several rooms share."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from tiny_package import MakePackage, build_tiny_package
+
+
+@pytest.fixture(scope="session")
+def realdata() -> Path:
+    """The folder of real images; tests that use it carry the marker `realdata`."""
+    beside = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("STREAMER_TEST_DATA", beside))
+    if not folder.is_dir():
+        pytest.skip(f"{folder}: no real images here; set STREAMER_TEST_DATA to their folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_package_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny package, built once."""
+    pytest.importorskip("torch")
+    folder = tmp_path_factory.mktemp("tiny")
+    build_tiny_package(folder)
+    return folder
+
+
+@pytest.fixture
+def make_package(tiny_package_source: Path, tmp_path: Path) -> MakePackage:
+    """Copies of the tiny package that a test may damage."""
+
+    def make(name: str) -> Path:
+        return Path(shutil.copytree(tiny_package_source, tmp_path / "models" / name))
+
+    return make
