@@ -1,0 +1,145 @@
+"""The part of bioimageio.yaml (model description, format 0.5) that we read; the rest is left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+_DEFAULT_AXIS_IDS = {"batch": "batch", "channel": "channel", "time": "time", "index": "index", "space": "x"}
+
+
+class _Foreign(BaseModel):
+    """A table of the standard: keys that we do not need are ignored."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class _Own(BaseModel):
+    """A table of ours: a key we do not know is a mistake."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FileSource(_Foreign):
+    """A file of the package, or the address of one that does not travel with it."""
+
+    source: str = Field(pattern=r"^[^\x00]+$")
+    sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+
+    @property
+    def is_remote(self) -> bool:
+        """It lies at an address, not in the folder."""
+        return "://" in self.source
+
+
+class Axis(_Foreign):
+    """One axis of a tensor."""
+
+    type: str
+    id: str = ""
+
+    @property
+    def name(self) -> str:
+        """Its id, or the standard's default id for its type."""
+        return self.id or _DEFAULT_AXIS_IDS.get(self.type, self.type)
+
+
+class Step(_Foreign):
+    """One step before or after the network."""
+
+    id: str
+    kwargs: dict[str, Any] = {}
+
+
+class Tensor(_Foreign):
+    """One input or output."""
+
+    id: str = "tensor"
+    axes: tuple[Axis, ...]
+    test_tensor: FileSource
+    preprocessing: tuple[Step, ...] = ()
+    postprocessing: tuple[Step, ...] = ()
+
+    @property
+    def axis_names(self) -> tuple[str, ...]:
+        """Axes in order, as in ("batch", "channel", "y", "x")."""
+        return tuple(axis.name for axis in self.axes)
+
+
+class Weights(_Foreign):
+    """Weights in the formats that an engine of ours reads."""
+
+    onnx: FileSource | None = None
+    pytorch_state_dict: FileSource | None = None
+
+
+class Tolerance(_Own):
+    """Root of the mean square of (engine - test output) over that of the test output, at most."""
+
+    relative_rms_f32: float = Field(default=1e-3, gt=0)
+    relative_rms_bf16: float = Field(default=2e-2, gt=0)
+
+
+class TrainedPhotons(_Own):
+    """Lowest and highest median photon sum in foreground 10x10 boxes over the training frames."""
+
+    median_box_sum: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]]
+
+
+class StreamerConfig(_Own):
+    """`config: streamer:`: what bioimage.io has no word for.
+
+    Attributes:
+        kind: a denoiser takes photons and gives expected photons; a segmenter takes those and gives
+            class probabilities.
+        architecture: name and settings of the network in `streamer.networks`.
+        size_multiple: height and width of the input must divide by it.
+        trained_photons: what the range guard holds the input against.
+        classes: names of a segmenter's classes, in order.
+        segmenter: id of a denoiser's partner.
+        tolerance: how far an engine may stray from the test output.
+        training: how it was trained, for the record; nothing reads it.
+    """
+
+    kind: Literal["denoiser", "segmenter"] | None = None
+    architecture: dict[str, Any] = {}
+    size_multiple: int = Field(default=1, ge=1)
+    trained_photons: TrainedPhotons | None = None
+    classes: tuple[str, ...] = ()
+    segmenter: str | None = None
+    tolerance: Tolerance = Tolerance()
+    training: dict[str, Any] = {}
+
+
+class Config(_Foreign):
+    """`config:`: room for every tool's own words."""
+
+    streamer: StreamerConfig = StreamerConfig()
+
+
+class Description(_Foreign):
+    """A model, as its bioimageio.yaml describes it."""
+
+    format_version: str = Field(pattern=r"^0\.5(\.|$)")
+    type: Literal["model"]
+    name: str
+    description: str = ""
+    license: str = ""
+    inputs: tuple[Tensor, ...] = Field(min_length=1)
+    outputs: tuple[Tensor, ...] = Field(min_length=1)
+    weights: Weights
+    config: Config = Config()
+
+
+def explain(error: ValidationError) -> Iterator[str]:
+    """Each problem with its key, value and what would do: `config.streamer.kind = 'x'; ...`."""
+    for problem in error.errors(include_url=False):
+        key = ".".join(str(part) for part in problem["loc"]) or "the file"
+        if problem["type"] == "missing":
+            yield f"{key} is missing; add it"
+        elif problem["type"] == "extra_forbidden":
+            yield f"{key} is not a key we know; correct or remove it"
+        else:
+            yield f"{key} = {str(problem['input'])[:60]!r}; {problem['msg']}"

@@ -1,0 +1,216 @@
+"""Compiled engines give what the plain PyTorch engine gives, and are refused where they do not."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tiny_package import MakePackage, rewrite
+
+from streamer.engines import ENGINES, Engine, check, compile_engine, relative_rms, select
+from streamer.engines.cpu import AMX, instruction_set, usable_cores
+from streamer.errors import EngineError, PackageError
+from streamer.package import ModelPackage, list_packages, load_package
+
+SHAPE = (48, 64)
+
+
+@pytest.fixture
+def package(make_package: MakePackage) -> ModelPackage:
+    return load_package(make_package("tiny"))
+
+
+@pytest.fixture
+def photons() -> np.ndarray[Any, np.dtype[np.float32]]:
+    return np.random.default_rng(3).poisson(2.0, (1, 1, *SHAPE)).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", list_packages())
+@pytest.mark.parametrize("engine", ENGINES)
+def test_bundled_packages_hold_their_test_output(name: str, engine: str) -> None:
+    assert check(load_package(name), engine=engine).holds
+
+
+def test_openvino_agrees_with_the_oracle(package: ModelPackage, photons: np.ndarray[Any, Any]) -> None:
+    oracle = compile_engine(package, SHAPE, engine="torch", threads=1)
+    compiled = compile_engine(package, SHAPE, engine="openvino", precision="f32", threads=1)
+    assert relative_rms(compiled(photons), oracle(photons)) < 1e-5
+
+
+def test_bf16_agrees_within_its_own_tolerance(package: ModelPackage) -> None:
+    try:
+        found = check(package, engine="openvino", precision="bf16", threads=1)
+    except EngineError as error:
+        pytest.skip(str(error))
+    assert 0 < found.relative_rms <= found.tolerance == 5e-2
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_output_stays_the_callers(
+    package: ModelPackage, photons: np.ndarray[Any, Any], engine: str
+) -> None:
+    run = compile_engine(package, SHAPE, engine=engine, precision="f32")
+    first = run(photons)
+    kept = first.copy()
+    run(photons + 5)
+    np.testing.assert_array_equal(first, kept)
+    np.testing.assert_array_equal(run(photons), kept)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_key_says_what_the_output_depends_on(package: ModelPackage, engine: str) -> None:
+    key = compile_engine(package, SHAPE, engine=engine, precision="f32", threads=1).key
+    weights = {"openvino": "weights.onnx", "torch": "weights.pt"}[engine]
+    assert key.weights_sha256 == hashlib.sha256((package.folder / weights).read_bytes()).hexdigest()
+    assert (key.runtime, key.shape, key.precision, key.threads) == (engine, (1, 1, *SHAPE), "f32", 1)
+    assert json.loads(json.dumps(key.to_dict()))["instruction_set"] == instruction_set()
+    other = compile_engine(package, (48, 72), engine=engine, precision="f32", threads=1).key
+    assert key.digest() != other.digest()
+
+
+@pytest.mark.parametrize(
+    ("shape", "settings", "complaint"),
+    [
+        pytest.param((50, 64), {}, "needs multiples of 8; pad the frame", id="indivisible"),
+        pytest.param((0, 64), {}, "needs multiples of 8", id="empty"),
+        pytest.param(
+            SHAPE, {"engine": "tensorflow"}, "unknown; use openvino, torch or auto", id="unknown engine"
+        ),
+        pytest.param(SHAPE, {"engine": "torch", "precision": "bf16"}, "use f32", id="oracle in bf16"),
+    ],
+)
+def test_what_cannot_be_compiled_is_said(
+    package: ModelPackage, shape: tuple[int, int], settings: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(EngineError, match=complaint):
+        compile_engine(package, shape, **settings)
+
+
+def test_another_shape_than_compiled_is_refused(package: ModelPackage, photons: np.ndarray[Any, Any]) -> None:
+    run = compile_engine(package, (32, 32))
+    with pytest.raises(EngineError, match="compile one for every shape"):
+        run(photons)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_engine_that_strays_from_the_test_output_is_refused(
+    make_package: MakePackage, engine: str
+) -> None:
+    folder = make_package("wrong")
+    expected = np.load(folder / "test_output.npy")
+    np.save(folder / "test_output.npy", expected * 1.001)
+    rewrite(folder, lambda description: description["outputs"][0]["test_tensor"].pop("sha256"))
+    with pytest.raises(EngineError, match=r"strays from the test output by 0\.001 \(tolerance 0\.0001\)"):
+        compile_engine(load_package(folder), SHAPE, engine=engine, precision="f32")
+
+
+@pytest.mark.parametrize(
+    ("weights", "engine", "complaint"),
+    [
+        pytest.param("weights.onnx", "openvino", "cannot compile", id="no ONNX"),
+        pytest.param("weights.pt", "torch", "does not fit its architecture", id="no state dict"),
+    ],
+)
+def test_weights_that_are_none_are_refused(
+    make_package: MakePackage, weights: str, engine: str, complaint: str
+) -> None:
+    folder = make_package("broken")
+    (folder / weights).write_bytes(b"not weights")
+    digest = hashlib.sha256(b"not weights").hexdigest()
+    kind = {"weights.onnx": "onnx", "weights.pt": "pytorch_state_dict"}[weights]
+    rewrite(folder, lambda description: description["weights"][kind].update(sha256=digest))
+    with pytest.raises(EngineError, match=complaint):
+        compile_engine(load_package(folder), SHAPE, engine=engine)
+
+
+def test_a_state_dict_of_another_width_is_refused(make_package: MakePackage) -> None:
+    folder = make_package("wide")
+    rewrite(folder, lambda description: description["config"]["streamer"]["architecture"].update(entry=8))
+    with pytest.raises(EngineError, match="does not fit its architecture"):
+        compile_engine(load_package(folder), SHAPE, engine="torch")
+
+
+def test_a_package_without_weights_for_an_engine_is_refused(make_package: MakePackage) -> None:
+    folder = make_package("bare")
+    rewrite(folder, lambda description: description.update(weights={}))
+    with pytest.raises(PackageError, match="no ONNX weights"):
+        compile_engine(load_package(folder), SHAPE, engine="openvino")
+    with pytest.raises(PackageError, match="no PyTorch weights"):
+        compile_engine(load_package(folder), SHAPE, engine="torch")
+
+
+class Timed:
+    """An engine of known speed; its key is a real one's."""
+
+    def __init__(self, engine: Engine, clock: list[float], takes_s: float) -> None:
+        self.key, self._engine, self._clock, self._takes_s = engine.key, engine, clock, takes_s
+
+    def __call__(self, tensor: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        self._clock[0] += self._takes_s
+        return self._engine(tensor)
+
+
+@pytest.mark.parametrize(
+    ("processor", "bf16_takes_s", "expected"),
+    [
+        pytest.param(AMX, 0.01, "bf16", id="AMX and faster"),
+        pytest.param(AMX, 0.05, "f32", id="AMX but slower"),
+        pytest.param("avx512", 0.01, "f32", id="no AMX"),
+    ],
+)
+def test_bf16_needs_amx_and_a_won_trial(
+    package: ModelPackage, monkeypatch: pytest.MonkeyPatch, processor: str, bf16_takes_s: float, expected: str
+) -> None:
+    clock = [0.0]
+    compile_real = ENGINES["openvino"]
+
+    def compile_timed(*args: Any, precision: Any, **kwargs: Any) -> Engine:
+        takes_s = bf16_takes_s if precision == "bf16" else 0.02
+        try:
+            return Timed(compile_real(*args, precision=precision, **kwargs), clock, takes_s)
+        except EngineError as error:
+            pytest.skip(str(error))
+
+    monkeypatch.setattr(select, "ENGINES", {"openvino": compile_timed})
+    monkeypatch.setattr(select, "instruction_set", lambda: processor)
+    monkeypatch.setattr(select.time, "perf_counter", lambda: clock[0])
+    assert compile_engine(package, SHAPE, engine="openvino").key.precision == expected
+
+
+def test_usable_cores_stay_within_what_the_process_may_use() -> None:
+    assert 1 <= usable_cores() <= (os.cpu_count() or 1)
+
+
+def test_openvino_is_imported_without_its_telemetry_and_without_torch() -> None:
+    code = (
+        "import sys; from streamer.engines.openvino import _openvino; _openvino();"
+        "print([name for name in ('torch', 'openvino_telemetry.main') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(("module", "extra"), [("openvino", "processor"), ("torch", "train")])
+def test_a_missing_runtime_names_its_extra(
+    package: ModelPackage, monkeypatch: pytest.MonkeyPatch, module: str, extra: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(EngineError, match=rf"pip install 'scope-streamer\[{extra}\]'"):
+        compile_engine(package, SHAPE, engine=module)
+
+
+@pytest.mark.realdata
+def test_a_foreign_bioimageio_package_holds_its_test_output() -> None:
+    folder = Path(os.environ.get("STREAMER_TEST_DATA", "../shared/data")) / "bioimageio_unet2d_nuclei"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not here; set STREAMER_TEST_DATA")
+    package = load_package(folder)
+    assert package.kind is None
+    assert check(package, engine="openvino").relative_rms < 1e-5
