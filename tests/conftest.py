@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
+from apps_cli import QUICK, Cli, run_cli
 from tiny_package import MakePackage, build_tiny_package
 
 
@@ -37,3 +39,18 @@ def make_package(tiny_package_source: Path, tmp_path: Path) -> MakePackage:
         return Path(shutil.copytree(tiny_package_source, tmp_path / "models" / name))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def cli() -> Cli:
+    """The command line."""
+    return run_cli
+
+
+@pytest.fixture(scope="session")
+def quick_demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """The recording of a fast demo with the demo's own bleaching, and its report."""
+    out = tmp_path_factory.mktemp("demo") / "run"
+    done = run_cli("demo", "--out", out, *QUICK)
+    assert done.code == 0, done.err
+    return out, done.json

@@ -42,7 +42,7 @@ class EngineKey:
 
     def to_dict(self) -> Mapping[str, object]:
         """For run.json."""
-        return asdict(self)
+        return asdict(self) | {"shape": list(self.shape)}
 
     def digest(self) -> str:
         """Sixteen hexadecimal digits that name this key, for caches and log lines."""

@@ -55,8 +55,9 @@ class MicroscopeSettings:
 def microscope_process(settings: MicroscopeSettings, link: Connection) -> None:
     """Target of a spawned process: run the microscope and send one JSON object about it through `link`.
 
-    The object is a `run_microscope` report, or `{"error": one line}` with the error's exit code. SIGINT,
-    SIGTERM and any message through `link` end the acquisition after the exposure in progress. Nothing is printed to stdout.
+    The object is {"report": that of `run_microscope`}, or {"error": one line, "exit_code": int}. SIGINT,
+    SIGTERM and any message through `link` end the acquisition after the exposure in progress. Nothing is
+    printed to stdout.
     """
     stop = threading.Event()
 
@@ -71,9 +72,9 @@ def microscope_process(settings: MicroscopeSettings, link: Connection) -> None:
         try:
             report = run_microscope(settings, stop)
         except StreamerError as error:
-            link.send_bytes(json.dumps({"error": str(error)}).encode())
+            link.send_bytes(json.dumps({"error": str(error), "exit_code": error.exit_code}).encode())
             sys.exit(error.exit_code)
-    link.send_bytes(json.dumps(report, default=str).encode())
+    link.send_bytes(json.dumps({"report": report}, default=str).encode())
 
 
 def _await_finish(link: Connection, stop: threading.Event) -> None:
@@ -115,13 +116,13 @@ def _exposure_writer(path: Path | None) -> Iterator[Callable[[ExposureRecord], N
     if path is None:
         yield None
         return
-    with path.open("w", encoding="utf-8", buffering=1) as file:
+    with path.open("wb", buffering=0) as file:
 
         def write(exposure: ExposureRecord) -> None:
             row = dataclasses.asdict(exposure)
             light = row.pop("light")
             with contextlib.suppress(OSError):  # a full disk must not end the acquisition
-                file.write(json.dumps(row | light) + "\n")
+                file.write(json.dumps(row | light).encode() + b"\n")
 
         yield write
 

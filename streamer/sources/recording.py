@@ -17,6 +17,7 @@ from streamer.sources.ome_zarr import is_zarr, open_ome_zarr
 from streamer.sources.planes import Planes, check_plane, shift_of, unsigned
 from streamer.sources.run import run_frames
 from streamer.sources.tiff import SUFFIXES, find_tiffs, open_tiffs
+from streamer.wire import SPOOL_SUFFIX, read_spool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,7 @@ class Recording:
 
 
 def open_recording(paths: Sequence[Path]) -> Recording:
-    """Open a RUN, an OME-Zarr image, an NDTiff dataset, or any number of TIFF files and folders of them.
+    """Open a RUN, an OME-Zarr image, an NDTiff dataset, a hook's spool, or TIFF files and folders of them.
 
     Nothing but headers is read, except of int16 files, which are looked through for levels below zero.
 
@@ -70,6 +71,8 @@ def open_recording(paths: Sequence[Path]) -> Recording:
             raise SourceError(f"{path}: does not exist; give a recording, an image or a folder of images")
     if len(paths) == 1 and is_run(paths[0]):
         return _of_run(RunFolder(paths[0]))
+    if len(paths) == 1 and paths[0].suffix == SPOOL_SUFFIX:
+        return _of_spool(paths[0])
     return _of_planes(tuple(paths), _open_planes(paths))
 
 
@@ -111,6 +114,23 @@ def _frames(planes: Planes, shift: int) -> Iterator[Frame]:
     stated = {"shift_adu": shift} if shift else {}
     for seq, (pixels, axes, metadata) in enumerate(planes.read()):
         yield Frame(pixels=unsigned(pixels, shift), seq=seq, axes=axes, metadata={**metadata, **stated})
+
+
+def _of_spool(path: Path) -> Recording:
+    """What a hook kept because no processor acknowledged it."""
+    frames = read_spool(path)
+    first = next(frames, None)
+    if first is None:
+        raise SourceError(f"{path}: holds no frame; there is nothing to replay")
+    return Recording(
+        kind="spool",
+        paths=(path,),
+        shape=check_plane(str(path), first.pixels.shape, first.pixels.dtype),
+        dtype=first.pixels.dtype,
+        count=1 + sum(1 for _ in frames),
+        pixel_nm=None,
+        frames=lambda: read_spool(path),
+    )
 
 
 def _of_run(run: RunFolder) -> Recording:

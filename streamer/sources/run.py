@@ -38,4 +38,5 @@ def _frame(run: RunFolder, raw: zarr.Array[Any], row: Row) -> Frame:
         received_ns=row["received_ns"],
         wall_time_s=row["wall_time_s"],
         metadata=row["metadata"],
+        superseded=not row["processed"],  # what the guards did not see then, they must not see again
     )

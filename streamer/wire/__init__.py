@@ -7,7 +7,7 @@ One port, two directions (ROUTER at the processor, DEALER at the hook). Every me
     processor -> hook    Welcome | Refused, Report* (the acknowledgement of a frame), Closed
 """
 
-from streamer.wire.backlog import Backlog, read_spool
+from streamer.wire.backlog import SPOOL_SUFFIX, Backlog, read_spool
 from streamer.wire.codec import MAX_PIXEL_BYTES, VERSION, decode, encode
 from streamer.wire.endpoint import require_loopback
 from streamer.wire.errors import WireError
@@ -15,6 +15,7 @@ from streamer.wire.messages import Alive, Bye, Closed, End, Hello, Message, Poli
 
 __all__ = [
     "MAX_PIXEL_BYTES",
+    "SPOOL_SUFFIX",
     "VERSION",
     "Alive",
     "Backlog",

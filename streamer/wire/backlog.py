@@ -19,6 +19,9 @@ from streamer.errors import SourceError
 from streamer.wire.codec import MAX_HEADER_BYTES, MAX_PIXEL_BYTES, decode
 from streamer.wire.errors import WireError
 
+#: Ending of the file that holds what was never acknowledged.
+SPOOL_SUFFIX = ".kept"
+
 Parts = Sequence[bytes | memoryview]
 
 _PREFIX = struct.Struct("<BQ")  # number of parts still to come in this record, bytes in this part
@@ -112,7 +115,7 @@ class Backlog:
             self.close()
             return None
         left = [list(self._parts(entry)) for entry in self._entries]
-        kept = self._path.with_suffix(".kept")
+        kept = self._path.with_suffix(SPOOL_SUFFIX)
         kept.parent.mkdir(parents=True, exist_ok=True)
         with kept.open("wb") as file:
             for parts in left:

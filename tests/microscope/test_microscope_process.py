@@ -53,7 +53,7 @@ def test_a_run_without_a_processor_keeps_every_frame(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     process, link = _spawn(_settings(tmp_path))
-    report = json.loads(link.recv_bytes())
+    report = json.loads(link.recv_bytes())["report"]
     process.join()
     assert process.exitcode == 0
     assert (report["exposed"], report["acquired"], report["hook"]["acquired"]) == (5, 5, 5)
@@ -74,7 +74,7 @@ def test_a_signal_ends_the_run_after_the_exposure_in_progress(tmp_path: Path) ->
         assert process.is_alive()
         time.sleep(0.02)
     os.kill(process.pid, signal.SIGINT)
-    report = json.loads(link.recv_bytes())
+    report = json.loads(link.recv_bytes())["report"]
     process.join()
     assert process.exitcode == 0
     assert report["stopped"] is True

@@ -1,0 +1,90 @@
+"""Processes that a command starts, and what they say."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import multiprocessing
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from types import TracebackType
+from typing import Any, Self
+
+from streamer.errors import RunError, StreamerError
+
+#: Nothing a child says is longer.
+MAX_MESSAGE_BYTES = 1 << 26
+
+
+class Child:
+    """A process of its own that reports through a pipe, one JSON object a message.
+
+    Args:
+        name: what it is called in errors.
+        target: runs in the process with `settings` and its end of the pipe.
+        settings: plain values that survive a spawn.
+    """
+
+    def __init__(self, name: str, target: Callable[[Any, Connection], None], settings: object) -> None:
+        # Spawned, not forked: a fork would take along threads, sockets and an acquisition core half-way.
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self.name = name
+        self.process = context.Process(target=target, args=(settings, theirs), name=name)
+        self.process.start()
+        theirs.close()  # so that its death is seen as the end of the pipe
+
+    def hear(self, timeout_s: float | None = None) -> dict[str, Any] | None:
+        """The next message; None if there is none within `timeout_s` (None waits for as long as it takes).
+
+        Raises:
+            StreamerError: the process ended in this error, or without a word.
+        """
+        if not self._pipe.poll(timeout_s):
+            return None
+        try:
+            message: dict[str, Any] = json.loads(self._pipe.recv_bytes(MAX_MESSAGE_BYTES))
+        except (EOFError, OSError):
+            self.process.join(5)
+            raise RunError(
+                f"the {self.name} process died (exit code {self.process.exitcode}); "
+                "every frame it acknowledged is in the recording"
+            ) from None
+        if "error" in message:
+            raise _error(message)
+        return message
+
+    def has_news(self) -> bool:
+        """Whether `hear` would return at once."""
+        return self._pipe.poll(0)
+
+    def expect(self, key: str) -> Any:
+        """Wait for the message that holds `key`."""
+        while True:
+            message = self.hear()
+            if message and key in message:
+                return message[key]
+
+    def finish(self) -> None:
+        """Ask it to come to an end."""
+        with contextlib.suppress(OSError):  # it has ended already
+            self._pipe.send_bytes(b"finish")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let it end by itself; after an error of ours, ask it to."""
+        if kind is not None:
+            self.finish()
+        self.process.join()
+        self._pipe.close()
+
+
+def _error(message: dict[str, Any]) -> StreamerError:
+    """The child's error, with its exit code."""
+    error = StreamerError(message["error"])
+    error.exit_code = message.get("exit_code", 1)
+    return error

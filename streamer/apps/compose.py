@@ -1,0 +1,236 @@
+"""Profile and models into the stages of a run; live runs and replays are composed alike."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Literal
+
+import numpy as np
+
+import streamer
+from streamer.core import Calibration, Decision, Frame, Result, Verdict
+from streamer.engines import Precision
+from streamer.errors import PackageError, ProfileError
+from streamer.guards import Guard, InputRange, Photons, SignalMap, Similarity, warm_up
+from streamer.package import ModelPackage, load_package
+from streamer.pipeline import Compiled, Denoised, denoise, policy, running, segment
+from streamer.profile import HardwareProfile, dose
+from streamer.recording import PackageUsed, RunInfo, profile_hash
+
+#: The model a run uses when none is named.
+DEFAULT_MODEL = "er-denoise-live"
+
+
+#: What of an engine key decides how a network is compiled again.
+_RECORDED_AS = {"engine": "runtime", "precision": "precision", "threads": "threads"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSettings:
+    """Which networks to run, and how.
+
+    Attributes:
+        model: id or folder of the denoiser; None takes the default, or a replayed run's own.
+        segmenter: id or folder of the segmenter; None takes the denoiser's partner.
+        engine, precision, threads: as in `streamer.engines.compile_engine`.
+    """
+
+    model: str | None = None
+    segmenter: str | None = None
+    engine: str = "auto"
+    precision: Precision | Literal["auto"] = "auto"
+    threads: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Models:
+    """The two networks of a run."""
+
+    denoiser: Compiled
+    segmenter: Compiled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stages:
+    """What `streamer.pipeline.process` is made of for one run."""
+
+    denoise: Callable[[Frame], Denoised]
+    segment: Callable[[Denoised], Result]
+    guards: tuple[Callable[[Result], Verdict], ...]
+    policy: Callable[[Sequence[Verdict]], Decision]
+
+    def as_arguments(self) -> dict[str, Any]:
+        """Keyword arguments of `process`."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def load_models(settings: ModelSettings, recorded: Mapping[str, Any] | None = None) -> Models:
+    """Both packages, checked.
+
+    Args:
+        settings: which, and how.
+        recorded: engine keys of an earlier run by role; what `settings` leaves to chance is taken from them,
+            because another precision or number of threads may give other bits.
+
+    Raises:
+        PackageError: one is missing, damaged or of the wrong kind.
+    """
+    denoiser = load_package(settings.model or DEFAULT_MODEL).require("denoiser")
+    partner = settings.segmenter or denoiser.config.segmenter
+    if partner is None:
+        raise PackageError(f"{denoiser.id}: names no segmenter; give one with --segmenter")
+    segmenter = load_package(partner).require("segmenter")
+    return Models(
+        denoiser=Compiled(denoiser, **_how(settings, recorded, "denoiser")),
+        segmenter=Compiled(segmenter, **_how(settings, recorded, "segmenter")),
+    )
+
+
+def _how(settings: ModelSettings, recorded: Mapping[str, Any] | None, role: str) -> dict[str, Any]:
+    """Arguments of `Compiled` for one of the networks."""
+    how = {"engine": settings.engine, "precision": settings.precision, "threads": settings.threads}
+    keys = (recorded or {}).get(role) or [{}]
+    then = {name: keys[0].get(key) for name, key in _RECORDED_AS.items()}
+    return {
+        name: then[name] if value in ("auto", None) and then[name] else value for name, value in how.items()
+    }
+
+
+class Composer:
+    """Makes the stages of runs from one profile and one pair of networks.
+
+    Args:
+        profile: thresholds, reactions, calibration.
+        models: the networks.
+        calibration: grey levels to photons; None takes the profile's.
+
+    Raises:
+        ProfileError: there is no calibration, and every network and guard of this version needs photons.
+        PackageError: the denoiser does not say which photon range it was trained on.
+    """
+
+    def __init__(
+        self, profile: HardwareProfile, models: Models, *, calibration: Calibration | None = None
+    ) -> None:
+        self.profile, self.models = profile, models
+        self.calibration = calibration or _calibration_of(profile)
+        self._trained = _trained_range(models.denoiser.package)
+        said = profile.policy.model_dump(exclude={"planned_frames"})
+        self._decide = partial(policy.step, responses=profile.guards.actions.model_dump(), **said)
+        self._energy_uj = {
+            f"{line.line} uJ/px": line.energy_pj * 1e-6
+            for line in dose(profile)
+            if line.energy_pj is not None
+        }
+
+    def stages(self, *, planned: int, dtype: np.dtype[Any]) -> Stages:
+        """Stages for one run; guards and policy start afresh.
+
+        Args:
+            planned: frames planned, over which the error rates of the guards hold; 0 takes the profile's.
+            dtype: pixel type of the frames, whose largest value is saturation.
+        """
+        denoiser, segmenter = self.models.denoiser, self.models.segmenter
+        guards = self.guards(planned=planned or self.profile.policy.planned_frames, dtype=dtype)
+        return Stages(
+            denoise=partial(
+                denoise,
+                calibration=self.calibration,
+                network_for=denoiser,
+                size_multiple=denoiser.package.size_multiple,
+            ),
+            segment=partial(segment, network_for=segmenter, size_multiple=segmenter.package.size_multiple),
+            guards=tuple(running(guard.step, guard.start()) for guard in guards),
+            policy=running(self._decide, policy.start()),
+        )
+
+    def guards(self, *, planned: int, dtype: np.dtype[Any]) -> tuple[Guard[Any], ...]:
+        """The guards with the profile's thresholds, in the order of their verdicts."""
+        said, read_noise_e = self.profile.guards, self.calibration.read_noise_e
+        low, high = self._trained
+        return (
+            SignalMap(**said.signal_map.model_dump(exclude={"box_px"}), read_noise_e=read_noise_e),
+            Similarity(
+                **said.similarity.model_dump(),
+                background_max=said.signal_map.background_max,
+                planned_frames=planned,
+            ),
+            Photons(**said.photons.model_dump(), planned_frames=planned, read_noise_e=read_noise_e),
+            InputRange(
+                **said.range.model_dump(),
+                trained_low=low,
+                trained_high=high,
+                signal_min=said.signal_map.signal_min,
+                saturation_adu=int(np.iinfo(dtype).max),
+                read_noise_e=read_noise_e,
+            ),
+        )
+
+    def warm_up(self, shape_yx: tuple[int, int], dtype: np.dtype[Any]) -> None:
+        """Compile networks and kernels, so that the first real frame need not wait for them."""
+        stages = self.stages(planned=1, dtype=dtype)
+        stages.segment(stages.denoise(Frame(pixels=np.ones(shape_yx, dtype), seq=0)))
+        warm_up(self.guards(planned=1, dtype=dtype), shape_yx)
+
+    def dose_so_far(self, frames: int) -> dict[str, float]:
+        """Light on one pixel after so many frames, by laser line; lines of unknown power are left out."""
+        return {line: frames * energy_uj for line, energy_uj in self._energy_uj.items()}
+
+    @property
+    def engine_keys(self) -> dict[str, Any]:
+        """Keys of the engines compiled so far, by role."""
+        return {"denoiser": self.models.denoiser.keys, "segmenter": self.models.segmenter.keys}
+
+    def provenance(self, *, source: Mapping[str, Any], pixel_nm: float | None) -> RunInfo:
+        """What `run.json` says of a run that begins now."""
+        profile, stated = self.profile, self.profile.to_dict()
+        models = (self.models.denoiser, self.models.segmenter)
+        return RunInfo.model_validate(
+            {
+                "source": dict(source),
+                "pixel_nm": pixel_nm,
+                "interval_s": profile.scan.frame_ms / 1e3 if profile.scan.frame_ms else None,
+                "calibration": asdict(self.calibration),
+                "profile": stated,
+                "profile_sha256": profile_hash(stated),
+                "packages": [
+                    PackageUsed(id=model.package.id, sha256=model.package.hashes()) for model in models
+                ],
+                "engine_keys": self.engine_keys,
+                "thresholds": {"guards": stated["guards"], "policy": stated["policy"]},
+                "versions": versions(),
+            }
+        )
+
+
+def _calibration_of(profile: HardwareProfile) -> Calibration:
+    calibration = profile.calibration()
+    if calibration is None:
+        raise ProfileError(
+            f"{profile.name}: [detector.calibration] is unknown; measure gain, offset and read noise of "
+            "the camera and state them, because networks and guards work on photons"
+        )
+    return calibration
+
+
+def _trained_range(denoiser: ModelPackage) -> tuple[float, float]:
+    if denoiser.trained_box_sum is None:
+        raise PackageError(
+            f"{denoiser.id}: states no config.streamer.trained_photons; add it, the range guard needs it"
+        )
+    return denoiser.trained_box_sum
+
+
+def versions() -> dict[str, str]:
+    """Versions of what the numbers depend on."""
+    found = {"streamer": streamer.__version__, "python": platform.python_version()}
+    for name in ("numpy", "openvino", "torch", "zarr", "numba"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,171 @@
+"""The whole product on a simulated STED microscope: three processes, one specimen, one guard's stop."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from rich.console import Console
+
+from streamer.apps.children import Child
+from streamer.apps.compose import ModelSettings
+from streamer.apps.live import follow
+from streamer.apps.processor import ProcessorSettings, processor_process
+from streamer.apps.summary import percentiles
+from streamer.errors import StreamerError
+from streamer.microscope import MicroscopeSettings, microscope_process, planned_light, scene_settings
+from streamer.profile import load_profile
+from streamer.recording import RunFolder, iter_lines, open_raw
+from streamer.simulation import bleaching_for, frame_dose_uw_us, survival_at
+
+#: The bleaching that `--bleaching 1` stands for leaves this share of the dye alive at this frame: hours at
+#: the low dose of Rahm et al., brought into two minutes.
+SURVIVAL, AT_FRAME = 0.25, 110
+
+#: A run whose dye falls below the first share must be stopped; one that keeps the second must not.
+FADED, LASTS = 0.15, 0.6
+
+#: The simulated camera's own log, one line per exposure, beside the recording's files.
+EXPOSURES = "exposures.jsonl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoSettings:
+    """A simulated run.
+
+    Attributes:
+        out: folder of the recording.
+        profile: hardware profile of the simulated rig.
+        frames: frames planned.
+        bleaching: times the demo's own rate; 0 never bleaches.
+        seed: of specimen and photons.
+        shape_yx: frame size; None takes the profile's.
+        frame_ms: time an exposure takes; None takes the profile's. The specimen's own clock is not changed.
+        policy: overload policy of the hook.
+        models: the networks.
+    """
+
+    out: Path
+    profile: str = "abberior_er_low"
+    frames: int = 260
+    bleaching: float = 1.0
+    seed: int = 1
+    shape_yx: tuple[int, int] | None = None
+    frame_ms: float | None = None
+    policy: Literal["lossless", "latest"] = "lossless"
+    models: ModelSettings = field(default_factory=ModelSettings)
+
+
+def demo(settings: DemoSettings, *, console: Console, quiet: bool = False) -> dict[str, Any]:
+    """Run microscope, processor and view; what became of every frame, as plain values.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C; the recording is closed.
+        StreamerError: something could not be done.
+    """
+    profile = load_profile(settings.profile)
+    rate = settings.bleaching * bleaching_for(SURVIVAL, AT_FRAME, planned_light(profile))
+    scene = scene_settings(profile, seed=settings.seed, bleaching=rate)
+    if settings.shape_yx:
+        scene = scene_settings(profile, seed=settings.seed, bleaching=rate, shape_yx=settings.shape_yx)
+    processing = ProcessorSettings(
+        profile=settings.profile,
+        out=settings.out,
+        models=settings.models,
+        endpoint="tcp://127.0.0.1:*",
+        shape_yx=scene.shape_yx,
+        notes={"simulated": {"seed": settings.seed, "bleaching": settings.bleaching}},
+    )
+    with Child("processor", processor_process, processing) as processor:
+        ready = processor.expect("ready")
+        imaging = MicroscopeSettings(
+            profile=settings.profile,
+            scene=scene,
+            endpoint=ready["endpoint"],
+            frames=settings.frames,
+            frame_ms=settings.frame_ms,
+            policy=settings.policy,
+            exposures_path=RunFolder(settings.out).path / EXPOSURES,
+        )
+        with Child("microscope", microscope_process, imaging) as microscope:
+            try:
+                follow(ready["preview"], processor, microscope, console=console, quiet=quiet)
+            except KeyboardInterrupt:
+                microscope.finish()  # its hook ends the run, which closes the recording
+                _hear_out(processor, microscope)
+                raise
+            summary, seen = _hear_out(processor, microscope)
+    return _account(settings, rate, summary, seen)
+
+
+def _hear_out(processor: Child, microscope: Child) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What both processes say at their end.
+
+    Raises:
+        StreamerError: one of them failed; if the processor did, with the place of the frames it did not take.
+    """
+    # A microscope that fails to start says so, and leaves the processor waiting: listen to it first.
+    seen = None if processor.has_news() else microscope.expect("report")
+    try:
+        summary = processor.expect("summary")
+    except StreamerError as error:
+        microscope.finish()
+        raise _with_kept_frames(error, seen or microscope.expect("report")) from None
+    return summary, seen or microscope.expect("report")
+
+
+def _with_kept_frames(error: StreamerError, seen: dict[str, Any]) -> StreamerError:
+    """The processor's error, and where the frames are that it did not take."""
+    hook = seen["hook"]
+    if not hook["kept"]:
+        return error
+    counts = f"{hook['acknowledged']} of {seen['acquired']} frames are in the recording"
+    told = StreamerError(f"{error}; {counts}, the others in {hook['kept']}: streamer replay {hook['kept']}")
+    told.exit_code = error.exit_code
+    return told
+
+
+def _account(
+    settings: DemoSettings, rate: float, summary: dict[str, Any], seen: dict[str, Any]
+) -> dict[str, Any]:
+    """Every frame from the camera's counter to the recording, and how the run ended."""
+    hook = seen["hook"]
+    return {
+        "recording": summary["recording"],
+        "seed": settings.seed,
+        "bleaching": settings.bleaching,
+        "exposed": seen["exposed"],
+        "acquired": seen["acquired"],
+        "recorded": summary["recorded"],
+        "processed": summary["processed"],
+        "dropped": summary["dropped"] + hook["lost"],
+        "raw_equals_exposed": raw_equals_exposed(RunFolder(Path(summary["recording"]))),
+        "lag_ms": percentiles(hook["lag_ms"]),
+        "waiting_max": summary["waiting_max"],
+        "stage_ms": summary["stage_ms"],
+        "stop": summary["stop"],
+        "stop_to_safe_ms": hook["safe_ms"],
+        "stop_to_end_ms": hook["ended_ms"],
+        "lasers_safe": seen["safe"],
+        "as_it_should": _as_it_should(settings, rate, stopped=summary["stop"] is not None),
+    }
+
+
+def raw_equals_exposed(run: RunFolder) -> bool:
+    """Whether the recording holds exactly what the simulated camera exposed, by sha256 of every frame."""
+    exposed = [row["sha256"] for row in iter_lines(run.path / EXPOSURES)]
+    raw = open_raw(run)
+    planes = (np.asarray(raw[t, 0, 0], dtype="<u2") for t in range(raw.shape[0]))
+    return exposed == [hashlib.sha256(plane.tobytes()).hexdigest() for plane in planes]
+
+
+def _as_it_should(settings: DemoSettings, rate: float, *, stopped: bool) -> bool:
+    """Dye that fades must end in a stop, dye that lasts must not; in between either is right."""
+    light = planned_light(load_profile(settings.profile))
+    survival = survival_at(rate * settings.frames * frame_dose_uw_us(light))
+    if survival < FADED:
+        return stopped
+    return not stopped or survival < LASTS

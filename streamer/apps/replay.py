@@ -1,0 +1,242 @@
+"""Recorded frames through the same path as live ones: nothing is copied, everything is computed again."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import ValidationError
+
+from streamer.apps import compose
+from streamer.apps.compose import ModelSettings
+from streamer.apps.recorder import open_recorder
+from streamer.apps.summary import Summary, Tally
+from streamer.core import Calibration, Frame, Outcome
+from streamer.errors import SourceError, UsageError
+from streamer.pipeline import process
+from streamer.profile import HardwareProfile, load_profile
+from streamer.recording import RunFolder, RunInfo, close_run, create_run, is_run, iter_lines, read_info
+from streamer.sources import Recording, open_recording
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaySettings:
+    """What to replay, and what the files do not say of themselves.
+
+    Attributes:
+        paths: a RUN, OME-Zarr, NDTiff, or TIFF files and folders.
+        out: folder of the new recording.
+        profile: name or path of the hardware profile; None takes the one that the RUN was recorded under.
+        offset_adu: grey level of no light, as stored; None takes the profile's.
+        pixel_nm: pixel size; None takes the recording's, then the profile's.
+        models: the networks; where none is named, those that the RUN was recorded with.
+        speed: "max", or "realtime" at the pace at which the frames were acquired.
+    """
+
+    paths: tuple[Path, ...]
+    out: Path
+    profile: str | None = None
+    offset_adu: float | None = None
+    pixel_nm: float | None = None
+    models: ModelSettings = field(default_factory=ModelSettings)
+    speed: Literal["realtime", "max"] = "max"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """The verdicts of a replay against those of the run it replays.
+
+    Attributes:
+        frames: frames judged in both.
+        identical: frames of which every verdict is the same to the last bit.
+        differing: sequence numbers of the others, the first 100.
+        models_changed: packages whose files are not those of the recorded run.
+    """
+
+    frames: int
+    identical: int
+    differing: tuple[int, ...]
+    models_changed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayReport:
+    """What a replay made of a recording.
+
+    Attributes:
+        summary: the new run in numbers.
+        notes: what the user should know of the recording.
+        verdicts: how often each guard said what: {guard: {status: frames}}.
+        words: what each guard said of the last frame that it did not pass, or of the last of all.
+        comparison: with the run's own verdicts; None where the recording has none.
+    """
+
+    summary: Summary
+    notes: tuple[str, ...]
+    verdicts: dict[str, dict[str, int]]
+    words: dict[str, str]
+    comparison: Comparison | None
+
+
+@dataclass(slots=True)
+class _Verdicts:
+    """A sink that counts what the guards said."""
+
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    words: dict[str, str] = field(default_factory=dict)
+
+    def put(self, outcome: Outcome) -> None:
+        for verdict in outcome.verdicts:
+            of_guard = self.counts.setdefault(verdict.guard, {})
+            of_guard[verdict.status] = of_guard.get(verdict.status, 0) + 1
+            if verdict.status != "pass" or of_guard.keys() == {"pass"}:
+                self.words[verdict.guard] = verdict.meaning
+
+    def close(self) -> None:
+        pass
+
+
+def replay(
+    settings: ReplaySettings, *, on_frame: Callable[[int, int], None] = lambda done, of: None
+) -> ReplayReport:
+    """Denoise, segment, judge and record every frame of a recording anew.
+
+    Args:
+        settings: what to replay.
+        on_frame: told how many frames of how many are done.
+
+    Raises:
+        UsageError: something cannot be read, or was not told.
+        RunError: a network cannot be compiled, or the disk will not have it.
+    """
+    recording = open_recording(settings.paths)
+    before = _info_of(settings.paths)
+    profile = _profile(settings, before)
+    composer = compose.Composer(
+        profile,
+        compose.load_models(_models(settings.models, before), before.engine_keys if before else None),
+        calibration=_calibration(settings, recording, before),
+    )
+    pixel_nm = settings.pixel_nm or recording.pixel_nm or profile.scan.pixel_nm
+    dtype = np.dtype(recording.dtype.str.replace("i", "u"))
+    composer.warm_up(recording.shape, dtype)
+    source = {"kind": f"replay of {recording.kind}", "paths": [str(path) for path in recording.paths]}
+    info = composer.provenance(source=source, pixel_nm=pixel_nm)
+    planned = _planned(before) or len(recording)
+    run = create_run(settings.out, info.model_copy(update={"notes": {"planned": planned}}))
+    tally, verdicts = Tally(), _Verdicts()
+    recorder = open_recorder(
+        run, profile, pixel_nm=pixel_nm, dose=composer.dose_so_far, further=(tally, verdicts)
+    )
+    with recorder:
+        process(
+            _paced(recording, profile, settings.speed, on_frame),
+            record=recorder.put_raw,
+            sinks=(recorder,),
+            lag=_lag,
+            **composer.stages(planned=planned, dtype=dtype).as_arguments(),
+        )
+    close_run(run)
+    return ReplayReport(
+        summary=tally.summary(run.path, received=len(recording), dropped=0, refused={}, silent=False),
+        notes=recording.notes,
+        verdicts=verdicts.counts,
+        words=verdicts.words,
+        comparison=_compare(RunFolder(settings.paths[0]), run, before, info) if before else None,
+    )
+
+
+def _info_of(paths: Sequence[Path]) -> RunInfo | None:
+    return read_info(RunFolder(paths[0])) if len(paths) == 1 and is_run(paths[0]) else None
+
+
+def _profile(settings: ReplaySettings, before: RunInfo | None) -> HardwareProfile:
+    if settings.profile is not None:
+        return load_profile(settings.profile)
+    if before is None:
+        raise UsageError(
+            "--profile is missing: images do not say which microscope made them; "
+            "`streamer profiles list` names those that are known"
+        )
+    try:
+        return HardwareProfile.model_validate(before.profile)
+    except ValidationError as error:
+        raise SourceError(
+            f"{settings.paths[0]}: the recorded profile cannot be used by this version "
+            f"({error.error_count()} problems); give one with --profile"
+        ) from None
+
+
+def _calibration(
+    settings: ReplaySettings, recording: Recording, before: RunInfo | None
+) -> Calibration | None:
+    """What turns these grey levels into photons; None leaves it to the profile."""
+    if before is not None and settings.profile is None and settings.offset_adu is None:
+        return Calibration(**before.calibration)
+    if settings.offset_adu is None and not recording.shift_adu:
+        return None
+    told = (load_profile(settings.profile).calibration() if settings.profile else None) or Calibration()
+    if settings.offset_adu is not None:
+        told = replace(told, offset_adu=settings.offset_adu)
+    return recording.calibration_of_frames(told)
+
+
+def _models(told: ModelSettings, before: RunInfo | None) -> ModelSettings:
+    if told.model or before is None or len(before.packages) != 2:
+        return told
+    denoiser, segmenter = before.packages
+    return replace(told, model=denoiser.id, segmenter=told.segmenter or segmenter.id)
+
+
+def _planned(before: RunInfo | None) -> int:
+    """Frames that the recorded run planned: its guards' error rates, and so their limits, rest on it."""
+    if before is None:
+        return 0
+    hook = before.source.get("hook")
+    planned = hook.get("planned") if isinstance(hook, dict) else before.notes.get("planned")
+    return planned if isinstance(planned, int) else 0
+
+
+def _paced(
+    recording: Recording,
+    profile: HardwareProfile,
+    speed: Literal["realtime", "max"],
+    on_frame: Callable[[int, int], None],
+) -> Iterator[Frame]:
+    """The frames as if they arrived now; in real time at the pace of their acquisition."""
+    clock, started_s, first_s = threading.Event(), time.monotonic(), None
+    for done, frame in enumerate(recording):
+        acquired_s = frame.wall_time_s or done * (profile.scan.frame_ms or 0.0) / 1e3
+        first_s = acquired_s if first_s is None else first_s
+        if speed == "realtime":
+            clock.wait(max(0.0, started_s + acquired_s - first_s - time.monotonic()))
+        yield replace(frame, received_ns=time.monotonic_ns())
+        on_frame(done + 1, len(recording))
+
+
+def _lag(frame: Frame) -> tuple[float, int]:
+    return (time.monotonic_ns() - frame.received_ns) / 1e6, 0
+
+
+def _compare(old: RunFolder, new: RunFolder, before: RunInfo, after: RunInfo) -> Comparison:
+    judged = {row["seq"]: row["verdicts"] for row in iter_lines(old.frames) if row["processed"]}
+    differing = []
+    frames = 0
+    for row in iter_lines(new.frames):
+        if row["processed"] and row["seq"] in judged:
+            frames += 1
+            if row["verdicts"] != judged[row["seq"]]:
+                differing.append(row["seq"])
+    was = {package.id: package.sha256 for package in before.packages}
+    changed = (package.id for package in after.packages if was.get(package.id) != package.sha256)
+    return Comparison(
+        frames=frames,
+        identical=frames - len(differing),
+        differing=tuple(differing[:100]),
+        models_changed=tuple(changed),
+    )

@@ -1,0 +1,100 @@
+"""A run in numbers, gathered while it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from streamer.core import Outcome
+
+#: Frames before which waiting does not count: caches, clocks and the first link settle.
+WARM_UP_FRAMES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What became of a run.
+
+    Attributes:
+        recording: folder of the recording.
+        received: frames that arrived.
+        recorded: frames whose row stands.
+        processed: frames that were denoised, segmented and judged.
+        dropped: frames that were acquired and are in no recording.
+        refused: messages that were not ours, by reason.
+        lag_ms: "p50", "p99", "max" and "n" over processed frames.
+        waiting_max: longest queue behind a frame after the first `WARM_UP_FRAMES`.
+        stage_ms: "p50" and "p99" by stage.
+        stop: frame, reason and evidence of the decision that stopped the run; None without one.
+        silent: the hook vanished without an end.
+    """
+
+    recording: str
+    received: int
+    recorded: int
+    processed: int
+    dropped: int
+    refused: dict[str, int]
+    lag_ms: dict[str, float]
+    waiting_max: int
+    stage_ms: dict[str, dict[str, float]]
+    stop: dict[str, Any] | None
+    silent: bool
+
+
+class Tally:
+    """A sink that counts what has been written; put it behind the one that writes rows."""
+
+    def __init__(self) -> None:
+        self.recorded = self.processed = self.waiting_max = 0
+        self.stop: dict[str, Any] | None = None
+        self.lag_ms: list[float] = []
+        self._timings_ms: dict[str, list[float]] = {}
+
+    def put(self, outcome: Outcome) -> None:
+        """Count one outcome."""
+        self.recorded += 1
+        if outcome.result is None:
+            return
+        self.processed += 1
+        self.lag_ms.append(outcome.lag_ms)
+        for stage, ms in outcome.timings_ms.items():
+            self._timings_ms.setdefault(stage, []).append(ms)
+        if self.processed > WARM_UP_FRAMES:
+            self.waiting_max = max(self.waiting_max, outcome.waiting)
+        if outcome.decision.action == "stop" and self.stop is None:
+            evidence = [asdict(verdict) for verdict in outcome.decision.evidence]
+            self.stop = {"frame": outcome.frame.seq, "reason": outcome.decision.reason, "evidence": evidence}
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+    def summary(
+        self, recording: Path, *, received: int, dropped: int, refused: dict[str, int], silent: bool
+    ) -> Summary:
+        """The run in numbers."""
+        return Summary(
+            recording=str(recording),
+            received=received,
+            recorded=self.recorded,
+            processed=self.processed,
+            dropped=dropped,
+            refused=refused,
+            lag_ms=percentiles(self.lag_ms),
+            waiting_max=self.waiting_max,
+            stage_ms={stage: percentiles(ms) for stage, ms in self._timings_ms.items()},
+            stop=self.stop,
+            silent=silent,
+        )
+
+
+def percentiles(values: Sequence[float]) -> dict[str, float]:
+    """p50, p99, max and n; with fewer than 1000 values p99 is close to the max, and n says so."""
+    if not values:
+        return {"n": 0}
+    p50, p99 = np.percentile(values, (50, 99))
+    return {"p50": float(p50), "p99": float(p99), "max": float(max(values)), "n": len(values)}

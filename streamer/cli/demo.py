@@ -1,0 +1,87 @@
+"""`streamer demo`: the whole product, without a microscope."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+import typer
+
+from streamer.cli import options
+
+
+def demo(
+    out: options.Out = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of specimen and photons.")] = 1,
+    bleaching: Annotated[
+        float, typer.Option(min=0, help="Times the demo's rate: 0.5 stops later, 2 earlier, 0 never.")
+    ] = 1.0,
+    frames: Annotated[int, typer.Option(min=1, help="Frames planned.")] = 260,
+    size: Annotated[
+        int | None, typer.Option(min=64, max=4096, help="Frame height and width in pixels; default 600.")
+    ] = None,
+    frame_ms: Annotated[
+        float | None, typer.Option(min=1, help="Time an exposure takes; default the profile's 600 ms.")
+    ] = None,
+    profile: Annotated[str, typer.Option(help="Hardware profile of the simulated rig.")] = "abberior_er_low",
+    policy: Annotated[
+        Literal["lossless", "latest"], typer.Option(help="Process every frame, or only the newest.")
+    ] = "lossless",
+    model: options.Model = None,
+    segmenter: options.Segmenter = None,
+    engine: options.Engine = "auto",
+    precision: options.Precision = "auto",
+    threads: options.Threads = None,
+    quiet: options.Quiet = False,
+    as_json: options.Json = False,
+) -> None:
+    """A simulated low-dose STED run on a real acquisition engine, until a guard stops it; two minutes.
+
+    Examples:
+      streamer demo
+      streamer demo --bleaching 0 --frames 50
+      streamer demo --json --seed 3 > run.json
+    """
+    from streamer.apps.demo import DemoSettings
+    from streamer.apps.demo import demo as run_demo
+
+    settings = DemoSettings(
+        out=options.recording(out, "demo"),
+        profile=profile,
+        frames=frames,
+        bleaching=bleaching,
+        seed=seed,
+        shape_yx=(size, size) if size else None,
+        frame_ms=frame_ms,
+        policy=policy,
+        models=options.models(model, segmenter, engine, precision, threads),
+    )
+    with options.interruptible():
+        report = run_demo(settings, console=options.console(as_json), quiet=quiet or as_json)
+    typer.echo(json.dumps(report, indent=2) if as_json else _in_words(report))
+    if not report["as_it_should"]:
+        raise typer.Exit(1)
+
+
+#: What became of the frames, in the order of their way.
+COUNTS = ("exposed", "acquired", "recorded", "processed", "dropped")
+
+
+def _in_words(report: dict[str, Any]) -> str:
+    lag, stop = report["lag_ms"], report["stop"]
+    equal = "equal" if report["raw_equals_exposed"] else "DIFFER from"
+    ended = (
+        f"frame {stop['frame']}: {stop['reason']}" if stop else f"not stopped in {report['exposed']} frames"
+    )
+    as_it_should = "as it should" if report["as_it_should"] else "NOT as it should"
+    counts = ", ".join(f"{report[word]} {word}" for word in COUNTS)
+    return "\n".join(
+        [
+            f"{ended} ({as_it_should})",
+            f"frames: {counts}; recorded pixels {equal} the camera's",
+            f"lag {lag.get('p50', 0):.0f} ms (p50), {lag.get('p99', 0):.0f} ms (p99); "
+            f"queue at most {report['waiting_max']}",
+            f"recording: {report['recording']}",
+            f"replay it: streamer replay {report['recording']}",
+        ]
+    )

@@ -1,0 +1,80 @@
+"""All commands under one name. Each imports what it needs when it runs: the base install has not all."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+import streamer
+from streamer.cli import demo, live, models, profiles, replay, train
+from streamer.errors import StreamerError
+
+#: Packages of the extras, and the extra that brings them.
+_EXTRAS = {
+    "openvino": "processor",
+    "zarr": "processor",
+    "numba": "processor",
+    "scipy": "processor",
+    "skimage": "processor",
+    "tifffile": "processor",
+    "pyarrow": "processor",
+    "ndstorage": "processor",
+    "numcodecs": "processor",
+    "pycromanager": "demo",
+    "mmpycorex": "demo",
+    "pymmcore": "demo",
+    "pymmcore_plus": "demo",
+    "torch": "train",
+    "onnx": "train",
+    "onnxscript": "train",
+    "matplotlib": "train",
+}
+
+app = typer.Typer(
+    name="streamer",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Live denoising, segmentation and guards beside a super-resolution microscope.",
+)
+app.command()(demo.demo)
+app.command()(live.live)
+app.command()(replay.replay)
+app.command()(train.train)
+app.add_typer(profiles.app, name="profiles")
+app.add_typer(models.app, name="models")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(streamer.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run a command; an error of ours is one line on stderr and its exit code."""
+    try:
+        app()
+    except StreamerError as error:
+        _fail(str(error), error.exit_code)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").split(".")[0]
+        if package not in _EXTRAS:
+            raise
+        _fail(f"{package} is not installed; pip install 'scope-streamer[{_EXTRAS[package]}]'", 1)
+
+
+def _fail(message: str, exit_code: int) -> NoReturn:
+    typer.echo(f"error: {message}", err=True)
+    sys.exit(exit_code)

@@ -1,0 +1,81 @@
+"""Options that several commands share, so that each is described once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from streamer.apps.compose import ModelSettings
+
+EXIT_CTRL_C = 130
+
+Model = Annotated[str | None, typer.Option(help="Denoiser: id or folder of a model package.")]
+Segmenter = Annotated[str | None, typer.Option(help="Segmenter; default the denoiser's partner.")]
+Engine = Annotated[str, typer.Option(help="openvino, torch, or auto: the first that is installed.")]
+Precision = Annotated[
+    Literal["auto", "f32", "bf16"],
+    typer.Option(help="Of the arithmetic; auto: bf16 where that is faster."),
+]
+Threads = Annotated[int | None, typer.Option(min=1, help="Threads of the networks; default all cores.")]
+Out = Annotated[Path | None, typer.Option(help="Folder of the recording; default runs/<time>.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No live view, only the summary.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON; no live view.")]
+
+
+def recording(out: Path | None, kind: str) -> Path:
+    """The folder of a new recording: as told, else a fresh one under `runs`."""
+    return out or Path("runs") / f"{kind}-{time.strftime('%Y-%m-%dT%H-%M-%S')}"
+
+
+def models(
+    model: str | None,
+    segmenter: str | None,
+    engine: str,
+    precision: Literal["auto", "f32", "bf16"],
+    threads: int | None,
+) -> ModelSettings:
+    """The networks as told on the command line."""
+    from streamer.apps.compose import ModelSettings
+
+    return ModelSettings(
+        model=model, segmenter=segmenter, engine=engine, precision=precision, threads=threads
+    )
+
+
+def console(as_json: bool) -> Console:
+    """Where views go: beside JSON on stdout, to stderr."""
+    return Console(stderr=as_json)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Ctrl-C ends with exit code 130; what runs inside has closed its recording by then."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("interrupted; the recording is closed", err=True)
+        raise typer.Exit(EXIT_CTRL_C) from None
+
+
+def in_words(summary: Mapping[str, Any]) -> str:
+    """A run's `Summary` in a few lines."""
+    lag, stop = summary["lag_ms"], summary["stop"]
+    lines = [
+        f"{summary['received']} frames received, {summary['recorded']} recorded, "
+        f"{summary['processed']} processed, {summary['dropped']} dropped",
+        f"recording: {summary['recording']}",
+    ]
+    if lag.get("n"):
+        lines.insert(1, f"lag {lag['p50']:.0f} ms (p50), {lag['p99']:.0f} ms (p99)")
+    if summary["refused"]:
+        lines.append(f"refused messages: {dict(summary['refused'])}")
+    if summary["silent"]:
+        lines.append("the hook went silent; the recording holds all that arrived")
+    return "\n".join([f"frame {stop['frame']}: {stop['reason']}", *lines] if stop else lines)

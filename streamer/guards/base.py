@@ -1,0 +1,72 @@
+"""What every guard is, and how several judge one result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, TypeVar
+
+import numpy as np
+
+from streamer.core import Frame, Result, Verdict
+
+State = TypeVar("State")
+
+#: Side of the boxes in which photons are summed, pixels.
+BOX = 10
+
+
+class Guard(Protocol[State]):
+    """A judge of results; its settings are bound when it is made.
+
+    `step` changes neither its state nor the result, reads no clock and draws no random number, so that
+    replaying a run from any stored state gives the same verdicts. A state is a frozen dataclass of numbers
+    and arrays.
+    """
+
+    name: ClassVar[str]
+
+    def start(self) -> State:
+        """The state before the first result of a run."""
+        ...
+
+    def step(self, state: State, result: Result) -> tuple[State, Verdict]:
+        """Judge one result."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stateless:
+    """The state of a guard that judges each result by itself."""
+
+
+def judge(
+    guards: Sequence[Guard[Any]], states: Sequence[Any], result: Result
+) -> tuple[tuple[Any, ...], tuple[Verdict, ...]]:
+    """Let every guard judge one result; `states` and the verdicts are in the order of `guards`."""
+    judged = [guard.step(state, result) for guard, state in zip(guards, states, strict=True)]
+    return tuple(state for state, _ in judged), tuple(verdict for _, verdict in judged)
+
+
+def warm_up(guards: Sequence[Guard[Any]], shape_yx: tuple[int, int]) -> None:
+    """Compile what the guards use, before the first real result; their states are not touched."""
+    lit = np.ones(shape_yx, np.float32)
+    states: Sequence[Any] = [guard.start() for guard in guards]
+    for seq in range(2):
+        frame = Frame(pixels=lit.astype(np.uint8), seq=seq)
+        result = Result(frame=frame, photons=lit, denoised=lit, labels=lit.astype(np.uint8))
+        states, _ = judge(guards, states, result)
+
+
+def is_finite(result: Result) -> bool:
+    """Whether neither photons nor prediction hold a value that is not a number or not finite."""
+    return bool(
+        np.isfinite(result.photons.sum(dtype=np.float64))
+        and np.isfinite(result.denoised.sum(dtype=np.float64))
+    )
+
+
+def not_judged(guard: str) -> Verdict:
+    """What a guard says of a result that is not finite; the range guard is the one that rejects it."""
+    meaning = "not judged: the image holds values that are not finite"
+    return Verdict(guard=guard, status="flag", measured=None, limit=None, meaning=meaning)

@@ -1,0 +1,216 @@
+"""Is there still enough light for the model? Photons per foreground box over time."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.core import Result, Status, Verdict
+from streamer.guards.base import BOX, is_finite, not_judged
+from streamer.metrics import foreground_tiles, tile_sums
+
+Tiles = NDArray[np.float64]
+
+#: Share of the tiles that gives the background.
+DARKEST = 0.2
+#: Frames over which the memory of where it is bright and dark fades.
+MEMORY = 3
+#: Bright tiles stand clear of the background when above it by so many standard errors.
+CLEAR = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PhotonsState:
+    """What the guard remembers.
+
+    Attributes:
+        seen: frames so far.
+        recent: [tile y, tile x] photons of the frames so far, older ones fading.
+        drawn: tiles that the network drew, one number per baseline frame.
+        medians: median photons of the drawn tiles, one per baseline frame.
+        levels: photons per bright tile above background, one per baseline frame.
+        evidence: log evidence against "enough light", 0 or more.
+    """
+
+    seen: int
+    recent: Tiles
+    drawn: NDArray[np.int64]
+    medians: NDArray[np.float64]
+    levels: NDArray[np.float64]
+    evidence: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Light:
+    """One frame's light: counts of bright tiles, background photons per tile, variance of that mean."""
+
+    bright: NDArray[np.float64]
+    background: float
+    variance: float
+
+    @property
+    def level(self) -> float:
+        """Photons per bright tile above background."""
+        return float(self.bright.mean()) - self.background
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Photons:
+    """Tests whether the expected photons per foreground box are still at the model's floor.
+
+    What is summed: the tiles that were brightest in the frames before, as many as the network drew at
+    baseline, less the background of those that were darkest. Nothing of the present frame, neither its
+    drawing nor a threshold, chooses its tiles, so that fading is seen in full, and chance does not choose
+    bright ones. The memory of a few frames follows structure that moves or drifts. Baseline: the first
+    `baseline_frames` frames in which the network drew structure that stands clear of the background; a dark
+    start does not count. `measured` is the median box sum of the drawn tiles at baseline x (bright tiles now
+    / at baseline).
+
+    Test. Null hypothesis: in every frame the bright tiles expect at least the photons that belong to `floor`
+    less `tolerance`, which is granted to changes in how much structure is in view and to the baseline's own
+    error. Under it the Poisson likelihood ratio for an expectation lower by `drop` is an e-value: each frame
+    multiplies the evidence by at most 1 on average. (It is tempered by 1 / dispersion for the counting error
+    of the background and for read noise, which keeps that in the normal approximation.) A run is rejected
+    when, from any start on, evidence passes planned_frames / false_alarm_rate: by Ville's inequality that
+    happens to one start with probability false_alarm_rate / planned_frames, and by the union over starts to
+    the run with at most `false_alarm_rate` (CUSUM form; Shin, Ramdas, Rinaldo, "E-detectors", 2022). Evidence
+    is capped there, so that light which returns is believed at once. Flagged: the present estimate alone is
+    below the floor.
+
+    Attributes:
+        floor: photons per foreground box that the model needs, as in its trained_photons range.
+        tolerance: relative, see above.
+        drop: relative fall below the tolerated floor that is to be found fastest.
+        baseline_frames: frames that make the baseline.
+        tiles_min: foreground tiles that a baseline frame needs.
+        planned_frames: frames of the run; beyond them the false-alarm rate no longer holds.
+        false_alarm_rate: probability of a reject in a run that never falls below the floor.
+        read_noise_e: of the camera, photo-electrons per pixel; 0 for a counting detector.
+    """
+
+    name: ClassVar[str] = "photons"
+    floor: float
+    tolerance: float
+    drop: float
+    baseline_frames: int
+    tiles_min: int
+    planned_frames: int
+    false_alarm_rate: float
+    read_noise_e: float
+
+    def start(self) -> PhotonsState:
+        """Nothing seen yet."""
+        return PhotonsState(
+            seen=0,
+            recent=np.zeros((0, 0)),
+            drawn=np.zeros(0, np.int64),
+            medians=np.zeros(0),
+            levels=np.zeros(0),
+            evidence=0.0,
+        )
+
+    def step(self, state: PhotonsState, result: Result) -> tuple[PhotonsState, Verdict]:
+        """Judge one result; `measured` is photons per foreground box, `limit` the floor."""
+        if not is_finite(result):
+            return state, not_judged(self.name)
+        tiles, before = tile_sums(result.photons, BOX), state.recent
+        recent = before + (tiles - before) / MEMORY if before.size else tiles
+        state = replace(state, seen=state.seen + 1, recent=recent)
+        if state.seen <= MEMORY:
+            return state, self._say("pass", None, "finding out where it is bright, before the baseline")
+        if state.medians.size < self.baseline_frames:
+            return self._learn(state, tiles, before, foreground_tiles(result.labels, BOX))
+        return self._test(state, self._light(tiles, before, round(state.drawn.mean())))
+
+    def _learn(
+        self, state: PhotonsState, tiles: Tiles, before: Tiles, drawn: NDArray[np.bool_]
+    ) -> tuple[PhotonsState, Verdict]:
+        """Add a frame to the baseline, unless it shows no foreground."""
+        foreground = tiles[drawn]
+        light = self._light(tiles, before, foreground.size) if foreground.size >= self.tiles_min else None
+        if light is None or not _stands_clear(light):
+            return state, self._say("flag", None, "no foreground yet from which to take a baseline")
+        median = float(np.median(foreground))
+        state = replace(
+            state,
+            drawn=np.append(state.drawn, foreground.size),
+            medians=np.append(state.medians, median),
+            levels=np.append(state.levels, light.level),
+        )
+        status: Status = "flag" if median < self.floor else "pass"
+        count = f"frame {state.medians.size} of {self.baseline_frames} of the baseline"
+        return state, self._say(status, median, f"{median:.3g} photons per foreground box; {count}")
+
+    def _test(self, state: PhotonsState, light: _Light) -> tuple[PhotonsState, Verdict]:
+        """Compare with the baseline, and test against the floor."""
+        median, level = float(state.medians.mean()), float(state.levels.mean())
+        gained = self._log_e_value(light, level * self.floor / median)
+        state = replace(state, evidence=min(max(0.0, state.evidence + gained), self._threshold))
+        return state, self._verdict(state.evidence, median, light.level / level, light.background)
+
+    def _light(self, tiles: Tiles, before: Tiles, bright: int) -> _Light:
+        """Sort the tiles by how bright they were before."""
+        dark = tiles[before <= np.quantile(before, DARKEST)]
+        background = max(float(dark.mean()), 0.0)
+        return _Light(
+            bright=tiles[before >= np.partition(before, -bright, axis=None)[-bright]],
+            background=background,
+            variance=(background + (BOX * self.read_noise_e) ** 2) / dark.size,
+        )
+
+    @property
+    def _threshold(self) -> float:
+        return math.log(self.planned_frames / self.false_alarm_rate)
+
+    def _log_e_value(self, light: _Light, at_floor: float) -> float:
+        """Log evidence of one frame that its bright tiles expect less than at the tolerated floor.
+
+        `at_floor` is the expectation per bright tile above background that belongs to the floor.
+        """
+        tiles, tolerated = light.bright.size, (1.0 - self.tolerance) * at_floor
+        expected = tiles * (tolerated + light.background)
+        lower = tiles * (tolerated * (1.0 - self.drop) + light.background)
+        noise = tiles * (BOX * self.read_noise_e) ** 2 + tiles**2 * light.variance
+        gained = float(light.bright.sum()) * math.log(lower / expected) + expected - lower
+        return gained / (1.0 + noise / expected)
+
+    def _verdict(self, evidence: float, median: float, retention: float, background: float) -> Verdict:
+        measured = median * retention
+        numbers = (
+            f"{measured:.3g} photons per foreground box against a floor of {self.floor:g} "
+            f"({retention:.0%} of the start)"
+        )
+        status: Status = "pass"
+        if evidence >= self._threshold:
+            status, numbers = "reject", f"signal is gone: {numbers}"
+        elif measured < self.floor:
+            status, numbers = "flag", f"signal may be gone: {numbers}"
+        return self._say(
+            status,
+            measured,
+            numbers,
+            retention=retention,
+            background_per_box=background,
+            evidence=evidence,
+            evidence_limit=self._threshold,
+        )
+
+    def _say(self, status: Status, measured: float | None, meaning: str, **values: float) -> Verdict:
+        return Verdict(
+            guard=self.name,
+            status=status,
+            measured=measured,
+            limit=self.floor,
+            meaning=meaning,
+            values=values,
+        )
+
+
+def _stands_clear(light: _Light) -> bool:
+    """Whether the bright tiles are above the background by more than chance."""
+    error = math.sqrt(max(float(light.bright.mean()), 0.0) / light.bright.size + light.variance)
+    return light.level > CLEAR * error

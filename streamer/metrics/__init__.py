@@ -1,0 +1,31 @@
+"""Image measures as compiled kernels: photon sums in boxes, the signal map, structural similarity, noise.
+
+Shared by guards, training and analysis. A kernel is compiled on its first call and kept on disk.
+"""
+
+from __future__ import annotations
+
+from streamer.metrics.boxes import (
+    BACKGROUND,
+    SIGNAL,
+    UNCERTAIN,
+    box_sum,
+    foreground_tiles,
+    signal_map,
+    tile_sums,
+)
+from streamer.metrics.noise import noise_ratio
+from streamer.metrics.similarity import ssim, ssim_map
+
+__all__ = [
+    "BACKGROUND",
+    "SIGNAL",
+    "UNCERTAIN",
+    "box_sum",
+    "foreground_tiles",
+    "noise_ratio",
+    "signal_map",
+    "ssim",
+    "ssim_map",
+    "tile_sums",
+]

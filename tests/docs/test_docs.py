@@ -1,0 +1,110 @@
+"""What README and docs promise: every command and snippet is run, every link leads somewhere."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from apps_cli import Cli
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+#: Options that make a documented command quick, without changing what it shows.
+QUICKLY = {
+    "demo": "--size 256 --frame-ms 40 --quiet",
+    "train": "--fields 2 --field-px 128 --patch-px 64 --test-frames 2 --every 10",
+}
+#: Run by tests of their own: it waits for a microscope; it is one of the two commands of the README.
+ELSEWHERE = ("streamer live",)
+
+
+def blocks(language: str) -> Iterator[tuple[str, str]]:
+    """Page and text of every code block."""
+    for page in PAGES:
+        for block in re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+            yield page.name, block
+
+
+def commands() -> list[Any]:
+    """Every `streamer ...` line of a console block, once."""
+    lines = (line for _, block in blocks("console") for line in block.splitlines())
+    return [line for line in dict.fromkeys(lines) if line.startswith("streamer ")]
+
+
+@pytest.fixture(scope="module")
+def workplace(quick_demo: tuple[Path, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the documented paths exist."""
+    folder = tmp_path_factory.mktemp("docs")
+    shutil.copytree(quick_demo[0], folder / "runs" / "demo")
+    (folder / "images").mkdir()
+    counts = np.random.default_rng(1).poisson(0.3, (2, 64, 64)).astype(np.uint16)
+    tifffile.imwrite(folder / "images" / "cell.tif", counts, photometric="minisblack")
+    return folder
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("command", [line for line in commands() if not line.startswith(ELSEWHERE)])
+def test_documented_commands_run(cli: Cli, workplace: Path, command: str) -> None:
+    _, name, *rest = shlex.split(command)
+    done = cli(name, *rest, *shlex.split(QUICKLY.get(name, "")), cwd=workplace)
+    assert done.code == 0, done.err
+
+
+@pytest.mark.live
+def test_the_recording_page_reads_a_recording(workplace: Path) -> None:
+    (snippet,) = (block for page, block in blocks("python") if page == "recording.md")
+    checks = "assert raw.shape[0] == len(table) == denoised.shape[0] == trust.shape[0] and decisions\n"
+    subprocess.run([sys.executable, "-c", snippet + checks], cwd=workplace, check=True)
+
+
+SCRIPT = """
+import pathlib, sys
+import mm_test_adapters
+from pycromanager import Core, start_headless, stop_headless
+adapters = mm_test_adapters.device_adapter_path()
+config = pathlib.Path(adapters) / "MMConfig_demo.cfg"
+start_headless(str(adapters), config_file=str(config), python_backend=True)
+Core().set_property("Camera", "PixelType", "16bit")
+Core().set_exposure(2)
+folder, events = sys.argv[1], [{"axes": {"time": index}} for index in range(6)]
+"""
+
+
+@pytest.mark.live
+def test_the_three_lines_of_the_readme_stream_an_acquisition_to_the_processor(tmp_path: Path) -> None:
+    (snippet,) = (block for page, block in blocks("python") if page == "README.md")
+    (command,) = (line for line in commands() if line.startswith("streamer live"))
+    live = subprocess.Popen(
+        [sys.executable, "-m", *command.split(), "--out", str(tmp_path / "run"), "--quiet"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    script = SCRIPT + snippet + "stop_headless()\nassert hook.report().acknowledged == 6, hook.report()\n"
+    subprocess.run([sys.executable, "-c", script, str(tmp_path / "raw")], check=True, timeout=120)
+    out, _ = live.communicate(timeout=60)
+    assert live.returncode == 0, out
+    assert "6 frames received, 6 recorded, 6 processed, 0 dropped" in out
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_the_two_commands_of_the_readme_are_those_that_ci_runs() -> None:
+    ci = (ROOT / ".ci" / "run").read_text()
+    readme = (ROOT / "README.md").read_text()
+    for marker in ("tests", "demo"):
+        assert f"readme {marker}" in ci
+        assert re.search(rf"<!-- {marker} -->\n```console\npython3 -m venv .*\n```", readme)
