@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import multiprocessing
-from collections.abc import Callable
+import signal
+import threading
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Self
@@ -31,7 +33,8 @@ class Child:
         self._pipe, theirs = context.Pipe()
         self.name = name
         self.process = context.Process(target=target, args=(settings, theirs), name=name)
-        self.process.start()
+        with _deaf_to_ctrl_c():
+            self.process.start()
         theirs.close()  # so that its death is seen as the end of the pipe
 
     def hear(self, timeout_s: float | None = None) -> dict[str, Any] | None:
@@ -81,6 +84,19 @@ class Child:
             self.finish()
         self.process.join()
         self._pipe.close()
+
+
+@contextlib.contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Children ignore Ctrl-C from their first import on: the parent decides what it means."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may set signals, and only it gets KeyboardInterrupt
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _error(message: dict[str, Any]) -> StreamerError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import signal
 import tempfile
 import threading
 import time
@@ -68,7 +67,6 @@ def processor_process(settings: ProcessorSettings, link: Connection) -> None:
     "exit_code": int}. Any message from the other side ends the run as if the hook had ended; its death
     does not: whoever watches must not hurt the recording.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who started us decides what Ctrl-C means
 
     def say(message: dict[str, Any]) -> None:
         with contextlib.suppress(OSError):  # nobody listens any more; the recording is what counts

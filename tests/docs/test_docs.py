@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -16,13 +17,15 @@ import pytest
 import tifffile
 from apps_cli import Cli
 
+from streamer.core import Frame, Result
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 #: Options that make a documented command quick, without changing what it shows.
 QUICKLY = {
     "demo": "--size 256 --frame-ms 40 --quiet",
-    "train": "--fields 2 --field-px 128 --patch-px 64 --test-frames 2 --every 10",
+    "train": "--fields 1 --field-px 96 --patch-px 32 --batch 1 --threads 1 --test-frames 2 --every 1000",
 }
 #: Run by tests of their own: it waits for a microscope; it is one of the two commands of the README.
 ELSEWHERE = ("streamer live",)
@@ -65,6 +68,20 @@ def test_the_recording_page_reads_a_recording(workplace: Path) -> None:
     (snippet,) = (block for page, block in blocks("python") if page == "recording.md")
     checks = "assert raw.shape[0] == len(table) == denoised.shape[0] == trust.shape[0] and decisions\n"
     subprocess.run([sys.executable, "-c", snippet + checks], cwd=workplace, check=True)
+
+
+def test_the_guard_of_the_guards_page_judges(tmp_path: Path) -> None:
+    (snippet,) = (block for page, block in blocks("python") if page == "guards.md")
+    page = tmp_path / "brightness.py"
+    page.write_text(snippet)
+    brightness = runpy.run_path(str(page))["Brightness"](limit=0.5)
+    for photons, status in ((0.2, "pass"), (0.7, "flag")):
+        image = np.full((20, 20), photons, np.float32)
+        labels = np.zeros((20, 20), np.uint8)
+        frame = Frame(pixels=labels, seq=0)
+        result = Result(frame=frame, photons=image, denoised=image, labels=labels)
+        _, verdict = brightness.step(brightness.start(), result)
+        assert verdict.status == status
 
 
 SCRIPT = """

@@ -1,0 +1,1 @@
+"""What produces each published number; run as `python -m bench.<name>`."""
