@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -19,6 +20,8 @@ from streamer.hook.report import HookReport
 from streamer.hook.sender import Sender
 from streamer.wire import Policy
 
+_log = logging.getLogger(__name__)
+
 
 class Acquisition(Protocol):
     """What the hook needs of a Pycro-Manager acquisition in order to end it."""
@@ -33,7 +36,7 @@ class Hook:
 
     The engine is never blocked (frames are copied and queued), never meets an exception of ours and
     gets its pixels back unchanged. Frames are kept, in memory and then in a spool file, until the
-    processor has them safe in its recording.
+    processor has them safe in its recording. What went wrong is logged at the end of the `with`.
 
         with Hook(profile="abberior_er_low") as hook:
             with Acquisition(..., image_process_fn=hook.image_process_fn) as acq:
@@ -158,7 +161,8 @@ class Hook:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        for line in self.close().complaints():
+            _log.warning(line)
 
     def _hand_over(self, image: NDArray[Any], metadata: Mapping[str, Any], hook_ns: int) -> None:
         if image.ndim != 2 or image.dtype.name not in PIXEL_DTYPES:

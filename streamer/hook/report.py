@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,3 +36,14 @@ class HookReport:
     ended_ms: float | None
     problem: str
     errors: tuple[str, ...]
+
+    def complaints(self) -> Iterator[str]:
+        """What the user must know, a line each; nothing if every frame is safe."""
+        if self.errors:
+            yield f"{len(self.errors)} images or stops met an error, the first: {self.errors[0]}"
+        if self.problem:
+            yield f"the processor did not take the whole run: {self.problem}"
+        if self.kept:
+            yield f"frames that are in no recording are kept: streamer replay {self.kept} --profile NAME"
+        if self.lost:
+            yield f"{self.lost} of {self.acquired} frames are lost: memory and spool were full"

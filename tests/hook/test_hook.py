@@ -183,6 +183,19 @@ def test_without_a_processor_every_frame_is_kept_on_disk(tmp_path: Path) -> None
     assert "no sign of a processor" in report.problem
 
 
+def test_what_the_user_must_know_is_logged_at_the_end(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    hook = Hook("rig", "tcp://127.0.0.1:9", spool_dir=tmp_path)
+    hook.image_process_fn(image(0), {})
+    hook.image_process_fn(None, {})
+    lines = list(hook.close(timeout_s=0.2).complaints())
+    assert ["met an error" in lines[0], "no sign of a processor" in lines[1]] == [True, True]
+    assert f"streamer replay {hook.report().kept}" in lines[2]
+    hook.__exit__(None, None, None)
+    assert [record.message for record in caplog.records] == lines
+
+
 def test_a_processor_that_restarts_gets_what_the_first_did_not_acknowledge(tmp_path: Path) -> None:
     first = next(listening(tmp_path))
     address = first.endpoint
