@@ -161,12 +161,12 @@ def _find(name_or_path: str | Path) -> Path:
     path = Path(name_or_path)
     if path.name == YAML_NAME and path.is_file():
         return path.parent.resolve()
-    if (path / YAML_NAME).is_file() and len(path.parts) > 1:
-        return path.resolve()
     known = list_packages()
     if str(name_or_path) in known:
         return known[str(name_or_path)]
-    if len(path.parts) > 1:
+    if (path / YAML_NAME).is_file():
+        return path.resolve()
+    if len(path.parts) > 1 or path.is_dir():
         raise PackageError(f"{path}: holds no {YAML_NAME}; give the folder of a bioimage.io model package")
     close = difflib.get_close_matches(str(name_or_path), known, n=1)
     hint = f"did you mean {close[0]}? " if close else ""

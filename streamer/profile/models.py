@@ -219,7 +219,7 @@ class RangeGuard(Table):
     noise_low: float = Field(default=0.8, ge=0)
     noise_high: Positive = 1.25
     saturated_max: float = Field(default=1e-3, ge=0, le=1)
-    misfit_max: Positive = 1.5
+    misfit_max: Positive = 2.0
     tiles_min: int = Field(default=10, ge=1)
 
 
