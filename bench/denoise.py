@@ -1,6 +1,6 @@
 """PSNR of a denoiser package against tuned classical filters on held-out simulated low-dose frames.
 
-    python -m bench.denoise --model er-denoise-live --frames 12 --json denoise.json
+    python -m bench.denoise --frames 12 --json denoise.json
 
 Specimens come from `sample_settings("test", seed)`; the truth is the noise-free in-focus image. Each method
 gets one gain and one offset over all frames; peak is the data range of the truths. Every filter takes the
@@ -148,7 +148,9 @@ def _table(scores: Sequence[Score], box_sums: NDArray[np.float64]) -> Table:
 
 
 def main(
-    model: Annotated[str, typer.Option(help="Denoiser package; '' compares the filters only.")] = "",
+    model: Annotated[
+        str, typer.Option(help="Denoiser package; '' compares the filters only.")
+    ] = "er-denoise-live",
     seeds: Annotated[str, typer.Option(help="Specimens, e.g. 3,17,40; drawn anew where empty.")] = "",
     frames: Annotated[int, typer.Option(help="Specimens to draw where no seeds are given.", min=2)] = 12,
     size: Annotated[int, typer.Option(help=f"Pixels a side, a multiple of {SIZE_MULTIPLE}.")] = 600,

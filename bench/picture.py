@@ -54,7 +54,7 @@ def main(
     scene = Scene(SceneSettings(seed=seed, shape_yx=profile.scan.shape_px, pixel_nm=profile.scan.pixel_nm))
     exposure = scene.expose(0, 0.0, LOW_DOSE)
     composer = Composer(profile, load_models(ModelSettings(model=model)))
-    stages = composer.stages(planned=1, dtype=exposure.counts.dtype)
+    stages = composer.stages(planned=1)
     result = stages.segment(stages.denoise(Frame(pixels=exposure.counts, seq=0)))
     out.parent.mkdir(parents=True, exist_ok=True)
     picture(exposure, result, profile.scan.pixel_nm / 1e3).savefig(out)

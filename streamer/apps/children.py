@@ -86,6 +86,13 @@ class Child:
         self._pipe.close()
 
 
+def ignore_terminal_signals() -> None:
+    """For a child: neither Ctrl-C nor a closed terminal end it; its parent says what they mean."""
+    for name in ("SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+
 @contextlib.contextmanager
 def _deaf_to_ctrl_c() -> Iterator[None]:
     """Children ignore Ctrl-C from their first import on: the parent decides what it means."""

@@ -93,11 +93,10 @@ def load_models(settings: ModelSettings, recorded: Mapping[str, Any] | None = No
 def _how(settings: ModelSettings, recorded: Mapping[str, Any] | None, role: str) -> dict[str, Any]:
     """Arguments of `Compiled` for one of the networks."""
     how = {"engine": settings.engine, "precision": settings.precision, "threads": settings.threads}
-    keys = (recorded or {}).get(role) or [{}]
-    then = {name: keys[0].get(key) for name, key in _RECORDED_AS.items()}
-    return {
-        name: then[name] if value in ("auto", None) and then[name] else value for name, value in how.items()
-    }
+    # The last key is of the shape that the frames had; one before it is of the warm-up.
+    key = ((recorded or {}).get(role) or [{}])[-1]
+    left_open = [name for name, value in how.items() if value in ("auto", None)]
+    return how | {name: key.get(_RECORDED_AS[name], how[name]) for name in left_open}
 
 
 class Composer:
@@ -127,15 +126,14 @@ class Composer:
             if line.energy_pj is not None
         }
 
-    def stages(self, *, planned: int, dtype: np.dtype[Any]) -> Stages:
+    def stages(self, *, planned: int) -> Stages:
         """Stages for one run; guards and policy start afresh.
 
         Args:
             planned: frames planned, over which the error rates of the guards hold; 0 takes the profile's.
-            dtype: pixel type of the frames, whose largest value is saturation.
         """
         denoiser, segmenter = self.models.denoiser, self.models.segmenter
-        guards = self.guards(planned=planned or self.profile.policy.planned_frames, dtype=dtype)
+        guards = self.guards(planned=planned or self.profile.policy.planned_frames)
         return Stages(
             denoise=partial(
                 denoise,
@@ -148,7 +146,7 @@ class Composer:
             policy=running(self._decide, policy.start()),
         )
 
-    def guards(self, *, planned: int, dtype: np.dtype[Any]) -> tuple[Guard[Any], ...]:
+    def guards(self, *, planned: int) -> tuple[Guard[Any], ...]:
         """The guards with the profile's thresholds, in the order of their verdicts."""
         said, read_noise_e = self.profile.guards, self.calibration.read_noise_e
         low, high = self._trained
@@ -165,16 +163,16 @@ class Composer:
                 trained_low=low,
                 trained_high=high,
                 signal_min=said.signal_map.signal_min,
-                saturation_adu=int(np.iinfo(dtype).max),
+                bit_depth=self.profile.detector.bit_depth,
                 read_noise_e=read_noise_e,
             ),
         )
 
-    def warm_up(self, shape_yx: tuple[int, int], dtype: np.dtype[Any]) -> None:
+    def warm_up(self, shape_yx: tuple[int, int]) -> None:
         """Compile networks and kernels, so that the first real frame need not wait for them."""
-        stages = self.stages(planned=1, dtype=dtype)
-        stages.segment(stages.denoise(Frame(pixels=np.ones(shape_yx, dtype), seq=0)))
-        warm_up(self.guards(planned=1, dtype=dtype), shape_yx)
+        stages = self.stages(planned=1)
+        stages.segment(stages.denoise(Frame(pixels=np.ones(shape_yx, np.uint16), seq=0)))
+        warm_up(self.guards(planned=1), shape_yx)
 
     def dose_so_far(self, frames: int) -> dict[str, float]:
         """Light on one pixel after so many frames, by laser line; lines of unknown power are left out."""

@@ -68,16 +68,16 @@ def demo(settings: DemoSettings, *, console: Console, quiet: bool = False) -> di
     """
     profile = load_profile(settings.profile)
     rate = settings.bleaching * bleaching_for(SURVIVAL, AT_FRAME, planned_light(profile))
-    scene = scene_settings(profile, seed=settings.seed, bleaching=rate)
-    if settings.shape_yx:
-        scene = scene_settings(profile, seed=settings.seed, bleaching=rate, shape_yx=settings.shape_yx)
+    shape_yx = settings.shape_yx or profile.scan.shape_px
+    scene = scene_settings(profile, seed=settings.seed, bleaching=rate, shape_yx=shape_yx)
     processing = ProcessorSettings(
         profile=settings.profile,
         out=settings.out,
         models=settings.models,
         endpoint="tcp://127.0.0.1:*",
-        shape_yx=scene.shape_yx,
-        notes={"simulated": {"seed": settings.seed, "bleaching": settings.bleaching}},
+        shape_yx=shape_yx,
+        seeds={"specimen": settings.seed},
+        notes={"simulated": {"bleaching": settings.bleaching}},
     )
     with Child("processor", processor_process, processing) as processor:
         ready = processor.expect("ready")
@@ -133,16 +133,19 @@ def _account(
 ) -> dict[str, Any]:
     """Every frame from the camera's counter to the recording, and how the run ended."""
     hook = seen["hook"]
+    counts = {"exposed": seen["exposed"], "acquired": seen["acquired"]}
+    counts |= {word: summary[word] for word in ("recorded", "processed", "dropped")}
+    raw_equal = raw_equals_exposed(RunFolder(Path(summary["recording"])))
+    whole = (
+        raw_equal and counts["exposed"] == counts["acquired"] == counts["recorded"] and not counts["dropped"]
+    )
+    stopped = summary["stop"] is not None
     return {
         "recording": summary["recording"],
         "seed": settings.seed,
         "bleaching": settings.bleaching,
-        "exposed": seen["exposed"],
-        "acquired": seen["acquired"],
-        "recorded": summary["recorded"],
-        "processed": summary["processed"],
-        "dropped": summary["dropped"] + hook["lost"],
-        "raw_equals_exposed": raw_equals_exposed(RunFolder(Path(summary["recording"]))),
+        **counts,
+        "raw_equals_exposed": raw_equal,
         "lag_ms": percentiles(hook["lag_ms"]),
         "waiting_max": summary["waiting_max"],
         "stage_ms": summary["stage_ms"],
@@ -150,7 +153,7 @@ def _account(
         "stop_to_safe_ms": hook["safe_ms"],
         "stop_to_end_ms": hook["ended_ms"],
         "lasers_safe": seen["safe"],
-        "as_it_should": _as_it_should(settings, rate, stopped=summary["stop"] is not None),
+        "as_it_should": whole and seen["safe"] and _stopped_rightly(settings, rate, stopped=stopped),
     }
 
 
@@ -162,7 +165,7 @@ def raw_equals_exposed(run: RunFolder) -> bool:
     return exposed == [hashlib.sha256(plane.tobytes()).hexdigest() for plane in planes]
 
 
-def _as_it_should(settings: DemoSettings, rate: float, *, stopped: bool) -> bool:
+def _stopped_rightly(settings: DemoSettings, rate: float, *, stopped: bool) -> bool:
     """Dye that fades must end in a stop, dye that lasts must not; in between either is right."""
     light = planned_light(load_profile(settings.profile))
     survival = survival_at(rate * settings.frames * frame_dose_uw_us(light))

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from pydantic import ValidationError
 
 from streamer.apps import compose
@@ -22,6 +21,7 @@ from streamer.pipeline import process
 from streamer.profile import HardwareProfile, load_profile
 from streamer.recording import RunFolder, RunInfo, close_run, create_run, is_run, iter_lines, read_info
 from streamer.sources import Recording, open_recording
+from streamer.sources.live import LinkCounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,33 +117,39 @@ def replay(
     recording = open_recording(settings.paths)
     before = _info_of(settings.paths)
     profile = _profile(settings, before)
-    composer = compose.Composer(
-        profile,
-        compose.load_models(_models(settings.models, before), before.engine_keys if before else None),
-        calibration=_calibration(settings, recording, before),
-    )
+    models = compose.load_models(_models(settings.models, before), before.engine_keys if before else None)
+    calibration = _calibration(settings, profile, recording, before)
+    composer = compose.Composer(profile, models, calibration=calibration)
+    composer.warm_up(recording.shape)
+    planned = _planned(before) if before else len(recording)
     pixel_nm = settings.pixel_nm or recording.pixel_nm or profile.scan.pixel_nm
-    dtype = np.dtype(recording.dtype.str.replace("i", "u"))
-    composer.warm_up(recording.shape, dtype)
-    source = {"kind": f"replay of {recording.kind}", "paths": [str(path) for path in recording.paths]}
+    source = {
+        "kind": f"replay of {recording.kind}",
+        "paths": [str(path) for path in recording.paths],
+        "planned": planned,
+        "shift_adu": _shift(recording, before),
+    }
     info = composer.provenance(source=source, pixel_nm=pixel_nm)
-    planned = _planned(before) or len(recording)
-    run = create_run(settings.out, info.model_copy(update={"notes": {"planned": planned}}))
+    run = create_run(settings.out, info)
     tally, verdicts = Tally(), _Verdicts()
     recorder = open_recorder(
         run, profile, pixel_nm=pixel_nm, dose=composer.dose_so_far, further=(tally, verdicts)
     )
-    with recorder:
-        process(
-            _paced(recording, profile, settings.speed, on_frame),
-            record=recorder.put_raw,
-            sinks=(recorder,),
-            lag=_lag,
-            **composer.stages(planned=planned, dtype=dtype).as_arguments(),
-        )
+    try:
+        with recorder:
+            process(
+                _paced(recording, profile, settings.speed, on_frame),
+                record=recorder.put_raw,
+                sinks=(recorder,),
+                lag=_lag,
+                **composer.stages(planned=planned).as_arguments(),
+            )
+    except KeyboardInterrupt:
+        close_run(run)
+        raise
     close_run(run)
     return ReplayReport(
-        summary=tally.summary(run.path, received=len(recording), dropped=0, refused={}, silent=False),
+        summary=tally.summary(run.path, LinkCounts(received=len(recording))),
         notes=recording.notes,
         verdicts=verdicts.counts,
         words=verdicts.words,
@@ -173,17 +179,24 @@ def _profile(settings: ReplaySettings, before: RunInfo | None) -> HardwareProfil
 
 
 def _calibration(
-    settings: ReplaySettings, recording: Recording, before: RunInfo | None
+    settings: ReplaySettings, profile: HardwareProfile, recording: Recording, before: RunInfo | None
 ) -> Calibration | None:
     """What turns these grey levels into photons; None leaves it to the profile."""
-    if before is not None and settings.profile is None and settings.offset_adu is None:
-        return Calibration(**before.calibration)
-    if settings.offset_adu is None and not recording.shift_adu:
+    shift = _shift(recording, before)
+    known = profile.calibration()
+    if before is not None and settings.profile is None:
+        known = Calibration(**before.calibration)
+        known = replace(known, offset_adu=known.offset_adu - shift)
+    if known is None:
         return None
-    told = (load_profile(settings.profile).calibration() if settings.profile else None) or Calibration()
-    if settings.offset_adu is not None:
-        told = replace(told, offset_adu=settings.offset_adu)
-    return recording.calibration_of_frames(told)
+    offset_adu = known.offset_adu if settings.offset_adu is None else settings.offset_adu
+    return replace(known, offset_adu=offset_adu + shift)
+
+
+def _shift(recording: Recording, before: RunInfo | None) -> int:
+    """What was added to the stored grey levels, now or when the RUN was made of them."""
+    shift = before.source.get("shift_adu", 0) if before else recording.shift_adu
+    return shift if isinstance(shift, int) else 0
 
 
 def _models(told: ModelSettings, before: RunInfo | None) -> ModelSettings:
@@ -193,12 +206,10 @@ def _models(told: ModelSettings, before: RunInfo | None) -> ModelSettings:
     return replace(told, model=denoiser.id, segmenter=told.segmenter or segmenter.id)
 
 
-def _planned(before: RunInfo | None) -> int:
-    """Frames that the recorded run planned: its guards' error rates, and so their limits, rest on it."""
-    if before is None:
-        return 0
+def _planned(before: RunInfo) -> int:
+    """Frames that the recorded run planned, 0 if open-ended: the limits of its guards rest on it."""
     hook = before.source.get("hook")
-    planned = hook.get("planned") if isinstance(hook, dict) else before.notes.get("planned")
+    planned = (hook if isinstance(hook, dict) else before.source).get("planned", 0)
     return planned if isinstance(planned, int) else 0
 
 

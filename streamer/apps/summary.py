@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from streamer.core import Outcome
+from streamer.sources.live import LinkCounts
 
 #: Frames before which waiting does not count: caches, clocks and the first link settle.
 WARM_UP_FRAMES = 5
@@ -73,22 +74,20 @@ class Tally:
     def close(self) -> None:
         """Nothing to close."""
 
-    def summary(
-        self, recording: Path, *, received: int, dropped: int, refused: dict[str, int], silent: bool
-    ) -> Summary:
+    def summary(self, recording: Path, counts: LinkCounts) -> Summary:
         """The run in numbers."""
         return Summary(
             recording=str(recording),
-            received=received,
+            received=counts.received,
             recorded=self.recorded,
             processed=self.processed,
-            dropped=dropped,
-            refused=refused,
+            dropped=counts.dropped,
+            refused=counts.refused,
             lag_ms=percentiles(self.lag_ms),
             waiting_max=self.waiting_max,
             stage_ms={stage: percentiles(ms) for stage, ms in self._timings_ms.items()},
             stop=self.stop,
-            silent=silent,
+            silent=counts.silent,
         )
 
 

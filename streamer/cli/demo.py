@@ -56,7 +56,7 @@ def demo(
         policy=policy,
         models=options.models(model, segmenter, engine, precision, threads),
     )
-    with options.interruptible():
+    with options.interruptible(settings.out):
         report = run_demo(settings, console=options.console(as_json), quiet=quiet or as_json)
     typer.echo(json.dumps(report, indent=2) if as_json else _in_words(report))
     if not report["as_it_should"]:

@@ -9,7 +9,7 @@ import typer
 
 from streamer.cli import options
 
-EXIT_STOPPED = 3
+EXIT_FAILED, EXIT_STOPPED = 1, 3
 
 
 def live(
@@ -31,7 +31,8 @@ def live(
 ) -> None:
     """Wait for a hook, then denoise, segment, judge, show and record its frames; a guard may stop it.
 
-    Ctrl-C closes the recording. Exit code 3 says that a guard stopped the run.
+    Ctrl-C closes the recording. Exit code 3 says that a guard stopped the run, 1 that frames are missing or
+    that the hook went silent.
 
     Examples:
       streamer live --profile abberior_er_low
@@ -48,7 +49,7 @@ def live(
         models=options.models(model, segmenter, engine, precision, threads),
     )
     console = options.console(as_json)
-    with options.interruptible():
+    with options.interruptible(settings.out):
         summary = run_live(
             settings,
             console=console,
@@ -56,5 +57,7 @@ def live(
             on_ready=lambda address: console.print(f"listening at {address}", highlight=False),
         )
     typer.echo(json.dumps(summary, indent=2) if as_json else options.in_words(summary))
+    if summary["silent"] or summary["dropped"]:
+        raise typer.Exit(EXIT_FAILED)
     if summary["stop"]:
         raise typer.Exit(EXIT_STOPPED)

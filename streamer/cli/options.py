@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -55,12 +56,14 @@ def console(as_json: bool) -> Console:
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
-    """Ctrl-C ends with exit code 130; what runs inside has closed its recording by then."""
+def interruptible(out: Path) -> Iterator[None]:
+    """Ctrl-C, or being asked to terminate, ends with exit code 130; by then the recording is closed."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     except KeyboardInterrupt:
-        typer.echo("interrupted; the recording is closed", err=True)
+        closed = f"; {out} is closed" if (out / "run.json").exists() else ""
+        typer.echo(f"interrupted{closed}", err=True)
         raise typer.Exit(EXIT_CTRL_C) from None
 
 

@@ -62,8 +62,10 @@ def replay(
         speed=speed,
     )
     columns = (TextColumn("replay"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    hidden = quiet or as_json
-    with options.interruptible(), Progress(*columns, console=options.console(as_json), disable=hidden) as bar:
+    with (
+        options.interruptible(settings.out),
+        Progress(*columns, console=options.console(as_json), disable=quiet or as_json) as bar,
+    ):
         task = bar.add_task("replay", total=None)
         report = run_replay(settings, on_frame=lambda done, of: bar.update(task, completed=done, total=of))
     typer.echo(json.dumps(asdict(report), indent=2) if as_json else _in_words(report))

@@ -33,11 +33,19 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What the policy wants done after a frame, and the verdicts it rests on."""
+    """What the policy wants done after a frame, and the verdicts it rests on.
+
+    Attributes:
+        action: what is to be done.
+        reason: why, in words for the user.
+        evidence: the verdicts that asked for it.
+        withheld: what a dry run would have done instead of continuing.
+    """
 
     action: Action
     reason: str = ""
     evidence: tuple[Verdict, ...] = ()
+    withheld: Action | None = None
 
 
 CONTINUE = Decision(action="continue")

@@ -25,15 +25,15 @@ class InputRange:
     photon counting: 1 for counts of any specimen that the pixels sample (a simulated STED field at 600 x 600
     pixels stays within 1 +- 0.03), far below for grey levels that are not photons. Misfit is the median, over
     drawn tiles, of (photons - predicted photons)^2 / predicted photons: 0.45, the median of chi-squared with
-    one degree of freedom, where the prediction is right. With `er-denoise-live` it is 0.3-1.1 in 120 simulated
-    fields of all training levels, and 3.7-11 in ten real STED images of neurons, which the model never saw.
+    one degree of freedom, where the prediction is right. With `er-denoise-live` it is 0.3-1.1 in 120
+    simulated fields of all training levels, 3.7-11 in ten real STED images of neurons, which it never saw.
     The limits are no test of a null hypothesis but the edges of the training data.
 
     Attributes:
         trained_low, trained_high: range of the median box sum over the training frames, photons.
         noise_low, noise_high: noise ratios to accept.
         saturated_max: fraction of saturated pixels to accept.
-        saturation_adu: grey level at which the detector saturates.
+        bit_depth: of the detector; None takes that of the pixel type.
         misfit_max: misfit to accept.
         tiles_min: tiles from which a median is taken.
         signal_min: photons in a box above which it is signal.
@@ -46,7 +46,7 @@ class InputRange:
     noise_low: float
     noise_high: float
     saturated_max: float
-    saturation_adu: int
+    bit_depth: int | None
     misfit_max: float
     tiles_min: int
     signal_min: float
@@ -65,7 +65,8 @@ class InputRange:
             )
         median, misfit = self._median_box_sum(result), self._misfit(result)
         noise = noise_ratio(result.photons, self.read_noise_e)
-        saturated = float(np.mean(result.frame.pixels >= self.saturation_adu))
+        bits = self.bit_depth or 8 * result.frame.pixels.dtype.itemsize
+        saturated = float(np.mean(result.frame.pixels >= 2**bits - 1))
         complaints = tuple(self._complaints(median, noise, saturated, misfit))
         values = {"noise_ratio": noise, "saturated_fraction": saturated, "misfit": misfit}
         return state, Verdict(

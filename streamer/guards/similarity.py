@@ -15,6 +15,8 @@ from streamer.metrics import BACKGROUND, signal_map, ssim
 
 #: Slack of the sequential test in standard deviations: a lasting fall of twice this is found fastest.
 SLACK = 1.0
+#: Longest run that is simulated.
+SIMULATED_LENGTH_MAX = 100_000
 #: Simulated frames that set the test's limit; the runs they make leave it a few per cent uncertain.
 SIMULATED_FRAMES = 20_000_000
 SIMULATED_RUNS_MAX = 50_000
@@ -60,7 +62,8 @@ class Similarity:
         boxes_min: foreground, in boxes of 10 x 10 pixels, below which there is nothing to compare.
         baseline_frames: comparisons that make the baseline.
         spread_min: least standard deviation to assume; smaller changes are of no interest.
-        planned_frames: frames of the run; beyond them the false-alarm rate no longer holds.
+        planned_frames: frames of the run; beyond them, or beyond 100,000, the false-alarm rate no longer
+            holds.
         false_alarm_rate: probability of a reject in a healthy run.
     """
 
@@ -121,6 +124,7 @@ class Similarity:
 @cache
 def cusum_limit(baseline_frames: int, planned_frames: int, false_alarm_rate: float) -> float:
     """Limit that the CUSUM of a healthy run passes with probability `false_alarm_rate`, by simulation."""
+    planned_frames = min(planned_frames, SIMULATED_LENGTH_MAX)
     runs = min(SIMULATED_RUNS_MAX, max(SIMULATED_FRAMES // planned_frames, round(20 / false_alarm_rate)))
     rng = np.random.default_rng(0)
     noise = rng.standard_normal((baseline_frames + 1, runs))

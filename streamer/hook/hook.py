@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import threading
 import time
@@ -14,11 +13,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+import streamer
 from streamer.core import Frame
 from streamer.core.frame import PIXEL_DTYPES
 from streamer.hook.report import HookReport
 from streamer.hook.sender import Sender
-from streamer.wire import Policy
+from streamer.wire import Policy, decode, encode
 
 _log = logging.getLogger(__name__)
 
@@ -72,17 +72,17 @@ class Hook:
             endpoint=endpoint,
             policy=policy,
             planned=planned,
+            version=streamer.__version__,
             ram_bytes=int(ram_mb * 1e6),
             spool_dir=spool_dir,
             disk_bytes=int(spool_mb * 1e6),
             on_stop=self._on_stop,
         )
-        self._seq = itertools.count()
-        self._acquired = 0
+        self._acquired = self._rejected = 0
         self._end_engine: Callable[[], None] | None = None
         self._make_safe: Callable[[], None] | None = None
-        self._stop_ns = 0
-        self._safe_ns = self._ended_ns = 0
+        self._stop_ns = self._safe_ns = self._ended_ns = 0
+        self._attaching = threading.Lock()  # a stop and `attach` may meet
         self._stopping: threading.Thread | None = None
         self._errors: list[str] = []
 
@@ -91,9 +91,11 @@ class Hook:
     ) -> tuple[NDArray[Any], dict[str, Any]]:
         """Pycro-Manager's image processor, for both backends; returns its arguments unchanged."""
         hook_ns = time.monotonic_ns()
+        seq, self._acquired = self._acquired, self._acquired + 1
         try:
-            self._hand_over(image, metadata, hook_ns)
+            self._sender.put((seq, _packed(image, metadata, seq, hook_ns), hook_ns))
         except Exception as error:  # the engine must never meet an exception of ours
+            self._rejected += 1
             self._remember(error)
         return image, metadata
 
@@ -117,9 +119,10 @@ class Hook:
             acquisition.abort()
             acquisition.mark_finished()
 
-        self._make_safe = make_safe
-        self._end_engine = end or abort
-        if self._stop_ns:  # the stop came before the acquisition did
+        with self._attaching:
+            self._make_safe, self._end_engine = make_safe, end or abort
+            came_before = self._stop_ns > 0
+        if came_before:
             self._carry_out_stop()
 
     @property
@@ -143,6 +146,8 @@ class Hook:
         sender = self._sender
         return HookReport(
             acquired=self._acquired,
+            rejected=self._rejected,
+            attached=self._end_engine is not None,
             acknowledged=sender.acknowledged,
             lost=sender.lost,
             kept=sender.kept,
@@ -164,27 +169,11 @@ class Hook:
         for line in self.close().complaints():
             _log.warning(line)
 
-    def _hand_over(self, image: NDArray[Any], metadata: Mapping[str, Any], hook_ns: int) -> None:
-        if image.ndim != 2 or image.dtype.name not in PIXEL_DTYPES:
-            raise TypeError(
-                f"image is {image.dtype} of shape {image.shape}; the hook takes [y, x] uint8 or uint16"
-            )
-        self._sender.put(
-            Frame(
-                # The engine stores the very array it hands over, or frees it: ours must be a copy.
-                pixels=np.array(image, order="C"),
-                seq=next(self._seq),
-                axes=_axes(metadata.get("Axes")),
-                hook_ns=hook_ns,
-                wall_time_s=time.time(),
-                metadata=dict(metadata),
-            )
-        )
-        self._acquired += 1
-
     def _on_stop(self) -> None:
-        self._stop_ns = time.monotonic_ns()
-        if self._end_engine:
+        with self._attaching:
+            self._stop_ns = time.monotonic_ns()
+            attached = self._end_engine is not None
+        if attached:
             self._carry_out_stop()
 
     def _carry_out_stop(self) -> None:
@@ -212,6 +201,32 @@ class Hook:
     def _remember(self, error: Exception) -> None:
         if len(self._errors) < 100:
             self._errors.append(f"{type(error).__name__}: {error}")
+
+
+def _packed(
+    image: NDArray[Any], metadata: Mapping[str, Any], seq: int, hook_ns: int
+) -> list[bytes | memoryview]:
+    """A frame as one message that a processor of our version takes.
+
+    Raises:
+        TypeError, ValueError, WireError: the image is none that can be streamed.
+    """
+    if image.ndim != 2 or image.dtype.name not in PIXEL_DTYPES:
+        raise TypeError(f"image is {image.dtype} {image.shape}; the hook takes [y, x] uint8 or uint16")
+
+    parts = encode(
+        Frame(
+            # The engine stores the very array it hands over, or frees it: ours must be a copy.
+            pixels=np.array(image, order="C"),
+            seq=seq,
+            axes=_axes(metadata.get("Axes")),
+            hook_ns=hook_ns,
+            wall_time_s=time.time(),
+            metadata=metadata,
+        )
+    )
+    decode(parts)  # what a processor would refuse must not block the frames behind it
+    return parts
 
 
 def _axes(axes: object) -> dict[str, int | str]:

@@ -13,6 +13,8 @@ class HookReport:
 
     Attributes:
         acquired: frames the engine handed to the hook.
+        rejected: those that are no [y, x] uint8 or uint16 images, and so in no recording.
+        attached: whether a stop could reach the engine.
         acknowledged: frames the processor has safe in its recording.
         lost: frames the hook had to give up because memory and spool were full.
         kept: spool file with the frames no processor acknowledged; None where there are none.
@@ -26,6 +28,8 @@ class HookReport:
     """
 
     acquired: int
+    rejected: int
+    attached: bool
     acknowledged: int
     lost: int
     kept: Path | None
@@ -40,7 +44,9 @@ class HookReport:
     def complaints(self) -> Iterator[str]:
         """What the user must know, a line each; nothing if every frame is safe."""
         if self.errors:
-            yield f"{len(self.errors)} images or stops met an error, the first: {self.errors[0]}"
+            yield f"{self.rejected} images were not streamed; the first error: {self.errors[0]}"
+        if self.stopped_at is not None and not self.attached:
+            yield f"frame {self.stopped_at} decided a stop that nothing carried out: use hook.attach(acq)"
         if self.problem:
             yield f"the processor did not take the whole run: {self.problem}"
         if self.kept:

@@ -7,12 +7,12 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import zmq
 
-from streamer.core import Frame
 from streamer.wire import (
     Alive,
     Backlog,
@@ -38,6 +38,9 @@ HELLO_S = 0.5
 #: Messages in flight before the socket says wait; the backlog holds the others.
 IN_FLIGHT = 4
 
+#: A frame as it goes over the wire: number, message, monotonic clock of its hand-over.
+Packed = tuple[int, Sequence[bytes | memoryview], int]
+
 
 class Sender(threading.Thread):
     """Sends frames in order, keeps them until they are acknowledged, hears stops.
@@ -52,26 +55,33 @@ class Sender(threading.Thread):
         endpoint: str,
         policy: Policy,
         planned: int,
+        version: str,
         ram_bytes: int,
         spool_dir: Path | None,
         disk_bytes: int,
         on_stop: Callable[[], None],
     ) -> None:
         super().__init__(name="streamer-sender", daemon=True)
-        run = uuid.uuid4().hex
-        self._hello = Hello(run=run, profile=profile, policy=policy, planned=planned, host=host_clock())
-        spool = (spool_dir or Path(tempfile.gettempdir()) / "scope-streamer") / f"{run}.spool"
-        self._backlog = Backlog(spool, ram_bytes=ram_bytes, disk_bytes=disk_bytes)
         self._endpoint = require_loopback(endpoint)
+        self._hello = Hello(
+            run=uuid.uuid4().hex,
+            profile=profile,
+            policy=policy,
+            planned=planned,
+            host=host_clock(),
+            streamer=version,
+        )
+        spool = (spool_dir or Path(tempfile.gettempdir()) / "scope-streamer") / self._hello.run
+        self._backlog = Backlog(spool, ram_bytes=ram_bytes, disk_bytes=disk_bytes)
         self._on_stop = on_stop
-        self._inbox: queue.SimpleQueue[Frame | End] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Packed | End] = queue.SimpleQueue()
         self._waker = Waker()
-        self._welcome = self._deserted = False
+        self._welcome = self._deserted = self._end_sent = False
         self._end: End | None = None
-        self._end_sent = False
-        self._give_up_s = 60.0
-        self._heard_s, self._spoke_s = time.monotonic(), 0.0
+        self._give_up_s = 0.0
+        self._progress_s, self._spoke_s = time.monotonic(), 0.0
         self._handed_ns: dict[int, int] = {}
+        self._next_seq = 0
         self._done = threading.Event()
         self.acknowledged = 0
         self.lag_ms: list[float] = []
@@ -86,13 +96,13 @@ class Sender(threading.Thread):
         """Frames given up because memory and spool were full."""
         return self._backlog.lost
 
-    def put(self, frame: Frame) -> None:
+    def put(self, packed: Packed) -> None:
         """Take over a frame; never blocks."""
-        self._inbox.put(frame)
+        self._inbox.put(packed)
         self._waker.wake()
 
     def close(self, acquired: int, timeout_s: float) -> None:
-        """Say that no frame follows; wait for the processor, at most `timeout_s` of silence."""
+        """Say that no frame follows; wait for the processor, at most `timeout_s` without progress."""
         if not self._done.is_set():
             self._give_up_s = timeout_s
             self._inbox.put(End(acquired=acquired))
@@ -100,26 +110,38 @@ class Sender(threading.Thread):
         self.join()
 
     def run(self) -> None:
-        """The thread: poll, hear, send, until the processor has closed the recording."""
+        """The thread: whatever happens to it, every frame is acknowledged, kept or counted as lost."""
+        try:
+            self._converse()
+        except Exception as error:  # a bug or a broken socket must not take the frames along
+            self.problem = f"the link failed: {type(error).__name__}: {error}"
+            while self._end is None:
+                self._collect(self._inbox.get())
+        finally:
+            self._keep_the_rest()
+            self._done.set()
+
+    def _converse(self) -> None:
+        """Poll, hear, send, until the processor has closed the recording or is given up."""
         context = zmq.Context()
         link = context.socket(zmq.DEALER)
         link.setsockopt(zmq.LINGER, 500)
         link.setsockopt(zmq.SNDHWM, IN_FLIGHT)
         # Without a peer a message stays in the backlog, where it is counted, not in the socket.
         link.setsockopt(zmq.IMMEDIATE, 1)
-        link.connect(self._endpoint)
         poller = zmq.Poller()
         poller.register(self._waker.fileno(), zmq.POLLIN)
         poller.register(link, zmq.POLLIN)
         try:
+            link.connect(self._endpoint)
             while not self._done.is_set():
                 self._wait(poller, link)
                 self._hear(link)
-                self._collect()
+                while not self._inbox.empty():
+                    self._collect(self._inbox.get())
                 self._speak(link)
-                self._check_silence()
+                self._check_progress()
         finally:
-            self._keep_the_rest()
             link.close()
             context.term()
             self._waker.close()
@@ -133,48 +155,52 @@ class Sender(threading.Thread):
         poller.poll(int(HELLO_S * 1000))
         self._waker.clear()
 
-    def _collect(self) -> None:
-        while not self._inbox.empty():
-            item = self._inbox.get()
-            if isinstance(item, End):
-                self._end = End(acquired=item.acquired, lost=self._backlog.lost)
-                self._heard_s = time.monotonic()  # the time-out counts from here
-            elif self._backlog.append(item.seq, encode(item)):
-                self._handed_ns[item.seq] = item.hook_ns
+    def _collect(self, item: Packed | End) -> None:
+        if isinstance(item, End):
+            self._end, self._progress_s = item, time.monotonic()
+            return
+        seq, parts, hook_ns = item
+        self._next_seq = seq + 1
+        if self._backlog.append(seq, parts):
+            self._handed_ns[seq] = hook_ns
 
     def _speak(self, link: zmq.Socket[bytes]) -> None:
         idle_s = time.monotonic() - self._spoke_s
         if not self._welcome:
-            if idle_s >= HELLO_S and link.poll(0, zmq.POLLOUT):
-                self._send(link, self._hello)
+            if idle_s >= HELLO_S:
+                first = self._backlog.first_seq
+                self._send(link, replace(self._hello, first_seq=self._next_seq if first is None else first))
             return
         while self._backlog.waiting and link.poll(0, zmq.POLLOUT):
-            taken = self._backlog.take()
-            assert taken is not None
-            link.send_multipart(taken[1], zmq.NOBLOCK, copy=False)
-            self._spoke_s = time.monotonic()
+            self._send_next(link)
         if self._end and not self._end_sent and not self._backlog.waiting:
             self._end_sent = self._send(link, self._end)
         elif idle_s >= ALIVE_S:
-            self._send(link, Alive(acquired=self.acknowledged + len(self._backlog)))
+            self._send(link, Alive())
+
+    def _send_next(self, link: zmq.Socket[bytes]) -> None:
+        taken = self._backlog.take()
+        assert taken is not None
+        try:
+            link.send_multipart(taken[1], zmq.NOBLOCK, copy=False)
+        except zmq.Again:  # the peer went away in this very moment: begin again when it is back
+            self._welcome = False
+        self._spoke_s = self._progress_s = time.monotonic()
 
     def _send(self, link: zmq.Socket[bytes], message: Message) -> bool:
-        self._spoke_s = time.monotonic()
         try:
             link.send_multipart(encode(message), zmq.NOBLOCK)
         except zmq.Again:
             return False
+        self._spoke_s = time.monotonic()
         return True
 
     def _hear(self, link: zmq.Socket[bytes]) -> None:
-        while link.poll(0):
+        while link.poll(0) and not self._done.is_set():
             try:
-                message = decode(link.recv_multipart(zmq.NOBLOCK))
+                self._act_on(decode(link.recv_multipart(zmq.NOBLOCK)), link)
             except WireError as error:
                 self.problem = f"the processor at {self._endpoint} does not speak our wire: {error}"
-                continue
-            self._heard_s = time.monotonic()
-            self._act_on(message, link)
 
     def _act_on(self, message: Message, link: zmq.Socket[bytes]) -> None:
         match message:
@@ -195,6 +221,7 @@ class Sender(threading.Thread):
                     self._done.set()
 
     def _acknowledge(self, report: Report) -> None:
+        self._progress_s = time.monotonic()
         self._backlog.acknowledge(report.seq)
         self.acknowledged += 1
         handed_ns = self._handed_ns.pop(report.seq, None)
@@ -204,16 +231,17 @@ class Sender(threading.Thread):
             self.stopped_at, self.stop_reason = report.seq, report.reason
             self._on_stop()
 
-    def _check_silence(self) -> None:
-        silent_s = time.monotonic() - self._heard_s
-        if self._end and (self._deserted or silent_s > self._give_up_s):
-            self.problem = self.problem or f"no sign of a processor at {self._endpoint} for {silent_s:.0f} s"
+    def _check_progress(self) -> None:
+        """After the end, give up a processor that closed early, or took nothing for too long."""
+        still_s = time.monotonic() - self._progress_s
+        if self._end and (self._deserted or still_s > self._give_up_s):
+            self.problem = self.problem or f"no sign of a processor at {self._endpoint} for {still_s:.0f} s"
             self._done.set()
 
     def _keep_the_rest(self) -> None:
         try:
             self.kept = self._backlog.keep()
-        except OSError as error:
+        except (OSError, WireError) as error:
             left = len(self._backlog)
             self._backlog.lost += left
             self.problem = f"{left} frames could not be kept: {error}"

@@ -64,8 +64,9 @@ def microscope_process(settings: MicroscopeSettings, link: Connection) -> None:
     def ask_to_stop(number: int, frame: FrameType | None) -> None:
         stop.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, ask_to_stop)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), ask_to_stop)
     threading.Thread(target=_await_finish, args=(link, stop), daemon=True).start()
     # The engine prints its troubles; stdout belongs to the command that started this process.
     with contextlib.redirect_stdout(sys.stderr):

@@ -74,7 +74,8 @@ def step(
     done = f"{_PAST_TENSE[action]}: {_words(evidence)}"
     state = replace(state, recent=(), stopped=state.stopped or action == "stop")
     if dry_run:
-        return state, Decision(action="continue", reason=f"dry run: would have {done}", evidence=evidence)
+        reason = f"dry run: would have {done}"
+        return state, Decision(action="continue", reason=reason, evidence=evidence, withheld=action)
     return state, Decision(action=action, reason=done, evidence=evidence)
 
 

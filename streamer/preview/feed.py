@@ -43,7 +43,8 @@ class Feed:
 
     def newest(self, timeout_s: float) -> Snapshot | None:
         """The newest snapshot not seen yet; None when none came in time, or what came was junk."""
-        self._connect_again()
+        if not self._socket.poll(0):  # a new connection would discard what the old one has brought
+            self._connect_again()
         if not self._socket.poll(round(timeout_s * 1000)):
             return None
         try:

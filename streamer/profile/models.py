@@ -46,7 +46,8 @@ WindowOrUnknown = Annotated[tuple[float, float] | None, _OrUnknown, _AsTuple]
 #: [y, x] in pixels.
 Shape = Annotated[tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]], _AsTuple]
 #: What the policy does about a verdict; `ignore` does not even show it.
-Reaction = Literal["ignore", "note", "pause", "stop", "adjust"]
+#: "pause" and "adjust" will join when an acquisition can carry them out.
+Reaction = Literal["ignore", "note", "stop"]
 
 
 class Table(BaseModel):

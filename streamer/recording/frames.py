@@ -34,6 +34,7 @@ def frame_row(
         "received_ns": frame.received_ns,
         "processed": outcome.result is not None,
         "decision": outcome.decision.action,
+        "reason": outcome.decision.reason,
         "verdicts": [asdict(verdict) for verdict in outcome.verdicts],
         "timings_ms": outcome.timings_ms,
         "lag_ms": outcome.lag_ms,

@@ -28,6 +28,7 @@ _FIXED = {
     "received_ns": pa.int64(),
     "processed": pa.bool_(),
     "decision": pa.string(),
+    "reason": pa.string(),
     "lag_ms": pa.float64(),
     "waiting": pa.int64(),
     "metadata": pa.string(),

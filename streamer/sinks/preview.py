@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -16,7 +17,6 @@ class PreviewSink:
     """Publishes one JSON snapshot per outcome.
 
     Args:
-        endpoint: loopback address to publish at; port `*` takes a free one.
         run: name of the recording.
         dose: light dose so far by laser line, given the frames exposed so far.
         counts: frames planned (None when open-ended), received and dropped so far.
@@ -24,7 +24,6 @@ class PreviewSink:
 
     def __init__(
         self,
-        endpoint: str,
         *,
         run: str,
         dose: Callable[[int], Mapping[str, float]],
@@ -34,8 +33,8 @@ class PreviewSink:
         self._socket = self._context.socket(zmq.PUB)
         self._socket.setsockopt(zmq.LINGER, 500)
         self._socket.setsockopt(zmq.SNDHWM, 2)
-        self._socket.bind(endpoint)
-        #: The address really published at.
+        self._socket.bind("tcp://127.0.0.1:*")
+        #: Loopback address that it publishes at.
         self.endpoint = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
         self._run, self._dose, self._counts = run, dose, counts
         self._started_s = time.monotonic()
@@ -82,10 +81,15 @@ class PreviewSink:
             "decision": {"action": self._decision.action, "reason": self._decision.reason},
             "elapsed_s": time.monotonic() - self._started_s,
         }
-        self._socket.send(json.dumps(snapshot).encode(), zmq.NOBLOCK)
+        with contextlib.suppress(zmq.ZMQError):  # who watches must not hurt the recording
+            self._socket.send(json.dumps(snapshot).encode(), zmq.NOBLOCK)
 
     def close(self) -> None:
-        """Publish the end and stop."""
-        self.publish("stopped" if self._decision.action == "stop" else "finished")
+        """Nothing yet: how the run ended is known after the last sink is closed, see `end`."""
+
+    def end(self, *, failed: bool) -> None:
+        """Publish how the run ended, and stop."""
+        ended = "stopped" if self._decision.action == "stop" else "finished"
+        self.publish("failed" if failed else ended)
         self._socket.close()
         self._context.term()

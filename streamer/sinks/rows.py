@@ -45,14 +45,14 @@ class FramesSink:
 
 
 class DecisionsSink:
-    """Writes every decision other than to continue, with its evidence."""
+    """Writes every decision other than to continue, and those a dry run withheld, with their evidence."""
 
     def __init__(self, run: RunFolder) -> None:
         self._lines = LineWriter(run.decisions)
 
     def put(self, outcome: Outcome) -> None:
         """Write the outcome's decision, if there is something to do."""
-        if outcome.decision.action != "continue":
+        if outcome.decision.action != "continue" or outcome.decision.withheld:
             self._lines.put(decision_row(outcome))
 
     def close(self) -> None:

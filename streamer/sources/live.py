@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import zmq
@@ -54,12 +53,12 @@ class LinkCounts:
     """
 
     received: int
-    missing: int
-    duplicates: int
-    lost: int
-    waiting: int
-    refused: dict[str, int]
-    silent: bool
+    missing: int = 0
+    duplicates: int = 0
+    lost: int = 0
+    waiting: int = 0
+    refused: dict[str, int] = field(default_factory=dict)
+    silent: bool = False
 
     @property
     def dropped(self) -> int:
@@ -95,7 +94,7 @@ class LiveSource:
         disk_bytes: int,
         silence_s: float,
     ) -> None:
-        require_loopback(endpoint)
+        require_loopback(endpoint, any_port=True)
         self._context = zmq.Context()
         self._link = self._context.socket(zmq.ROUTER)
         self._link.setsockopt(zmq.LINGER, 1000)
@@ -106,7 +105,7 @@ class LiveSource:
             self._link.close()
             self._context.term()
             raise LinkError(
-                f"--endpoint {endpoint}: {os.strerror(error.errno or 0)}; use another port, or end its owner"
+                f"--endpoint {endpoint}: {zmq.strerror(error.errno or 0)}; use another port, or end its owner"
             ) from None
         #: The address really listened at.
         self.endpoint = self._link.getsockopt_string(zmq.LAST_ENDPOINT)
@@ -123,6 +122,7 @@ class LiveSource:
         self._refused: Counter[str] = Counter()
         self._heard_s = 0.0
         self._silent = self._over = self._said_bye = self._closing = False
+        self._failure = ""
         self._thread = threading.Thread(target=self._run, name="streamer-link", daemon=True)
         self._thread.start()
 
@@ -143,13 +143,17 @@ class LiveSource:
         return bool(self._hello and self._hello.host and self._hello.host == host_clock())
 
     def frames(self) -> Iterator[Frame]:
-        """Every frame once, in order; under `latest` all but the newest are marked superseded."""
+        """Every frame once, in order; under `latest` all but the newest are marked superseded.
+
+        Raises:
+            LinkError: the link failed by itself.
+        """
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._backlog.waiting or self._over)
                 taken = self._backlog.take()
                 if taken is None:
-                    return
+                    break
                 seq, parts = taken
                 self._backlog.acknowledge(seq)
                 latest = self._hello is not None and self._hello.policy == "latest"
@@ -158,6 +162,8 @@ class LiveSource:
             assert isinstance(frame, Frame)
             received_ns = self._received_ns.pop(seq)
             yield replace(frame, received_ns=received_ns, superseded=superseded)
+        if self._failure:
+            raise LinkError(self._failure)
 
     def reply(self, outcome: Outcome) -> None:
         """Acknowledge a frame that is safe in the recording, with what was decided."""
@@ -186,10 +192,14 @@ class LiveSource:
                 silent=self._silent,
             )
 
-    def finish(self) -> None:
-        """End `frames` once what has arrived is taken, as if the hook had ended."""
+    def finish(self, *, unless_running: bool = False) -> None:
+        """End `frames` once what has arrived by now is taken; what comes later stays with the hook.
+
+        Args:
+            unless_running: only if no hook has introduced itself yet.
+        """
         with self._changed:
-            self._over = True
+            self._over = self._over or not (unless_running and self._hello)
             self._changed.notify_all()
 
     def close(self, recorded: int, error: str = "") -> None:
@@ -220,6 +230,10 @@ class LiveSource:
                 while not self._replies.empty():
                     self._send(self._peer, self._replies.get())
                 self._check_silence()
+        except Exception as error:  # nobody must wait for a link that is gone
+            with self._changed:
+                self._failure, self._over = f"the link failed: {type(error).__name__}: {error}", True
+                self._changed.notify_all()
         finally:
             self._link.close()
             self._context.term()
@@ -244,7 +258,8 @@ class LiveSource:
         self._heard_s = time.monotonic()
         match message:
             case Frame(seq=seq):
-                self._take_in(seq, parts, received_ns)
+                if not self._over:
+                    self._take_in(seq, parts, received_ns)
             case End():
                 self._end, self._over = message, True
             case Bye():
@@ -261,6 +276,8 @@ class LiveSource:
             raise WireError(f"the hook runs profile {stem}, this processor {self._profile}; use one")
         if hello.policy not in ("lossless", "latest"):
             raise WireError(f"policy {hello.policy!r}; use lossless or latest")
+        if self._hello is None:
+            self._next_seq = hello.first_seq  # an earlier processor has those before it
         self._peer, self._hello = peer, hello
         self._send(peer, Welcome(next_seq=self._next_seq))
 

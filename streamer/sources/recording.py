@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from streamer.core import Calibration, Frame
+from streamer.core import Frame
 from streamer.errors import SourceError
 from streamer.recording import RunFolder, is_run, iter_lines, open_raw, read_info
 from streamer.sources.ndtiff import is_ndtiff, open_ndtiff
@@ -50,10 +50,6 @@ class Recording:
 
     def __len__(self) -> int:
         return self.count
-
-    def calibration_of_frames(self, told: Calibration) -> Calibration:
-        """`told` speaks of grey levels as stored; frames have `shift_adu` more."""
-        return replace(told, offset_adu=told.offset_adu + self.shift_adu)
 
 
 def open_recording(paths: Sequence[Path]) -> Recording:

@@ -28,7 +28,7 @@ def model_card(title: str, purpose: str, kind: Kind, story: Mapping[str, Any]) -
     made = "\n".join(f"- {name}: {value}" for name, value in story["made_with"].items())
     return f"""# {title}
 
-{purpose} Input and output are photons [1, 1, y, x] float32; all scaling is inside the network. \
+{purpose} Tensors are float32 [1, channels, y, x]; all scaling is inside the network. \
 {_tensor_words(kind)}
 
 ## Validation on held-out simulated specimens

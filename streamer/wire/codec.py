@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
@@ -21,6 +20,9 @@ MAX_HEADER_BYTES = 1 << 20
 MAX_METADATA_BYTES = 1 << 18
 MAX_PIXEL_BYTES = 1 << 28
 MAX_SEQ = 1 << 48
+MAX_DEPTH = 32
+#: Seconds since 1970 that are a time: some 30,000 years either way.
+MAX_TIME_S = 1e12
 
 _KIND_OF = {cls: kind for kind, cls in KINDS.items()}
 _FRAME_KEYS = {"seq", "shape", "dtype", "axes", "hook_ns", "wall_time_s", "metadata"}
@@ -59,10 +61,6 @@ def _preamble() -> bytes:
 
 
 def _frame_header(frame: Frame) -> bytes:
-    metadata = json.dumps(dict(frame.metadata), default=str)
-    if len(metadata) > MAX_METADATA_BYTES:
-        # Strange engines attach whole images as metadata: the frame matters more than its notes.
-        metadata = json.dumps({"streamer": f"{len(metadata)} bytes of metadata left out"})
     head = {
         "kind": "frame",
         "seq": frame.seq,
@@ -72,7 +70,20 @@ def _frame_header(frame: Frame) -> bytes:
         "hook_ns": frame.hook_ns,
         "wall_time_s": frame.wall_time_s,
     }
-    return f'{json.dumps(head)[:-1]}, "metadata": {metadata}}}'.encode()
+    return f'{json.dumps(head)[:-1]}, "metadata": {_metadata(frame.metadata)}}}'.encode()
+
+
+def _metadata(metadata: Mapping[str, object]) -> str:
+    """Metadata as JSON; engines attach strange things, and the frame matters more than its notes."""
+    try:
+        _check_depth(metadata)
+        text = json.dumps(dict(metadata), default=str)
+        _check_text(text)
+    except (TypeError, ValueError, RecursionError, WireError) as error:
+        return json.dumps({"streamer": f"metadata left out: {_shown(str(error))}"})
+    if len(text) > MAX_METADATA_BYTES:
+        return json.dumps({"streamer": f"{len(text)} bytes of metadata left out"})
+    return text
 
 
 def _header(parts: Sequence[bytes | memoryview]) -> dict[str, Any]:
@@ -93,7 +104,27 @@ def _header(parts: Sequence[bytes | memoryview]) -> dict[str, Any]:
         raise WireError(f"header is not JSON: {_shown(str(error))}") from None
     if not isinstance(header, dict):
         raise WireError("header is not a JSON object")
+    _check_text(bytes(parts[1]).decode(errors="replace"))
+    _check_depth(header)
     return header
+
+
+def _check_text(text: str) -> None:
+    """Refuse half a surrogate pair, which JSON can say and no file can hold."""
+    if "\\ud" in text.lower():
+        try:
+            json.dumps(json.loads(text), ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise WireError("header holds text that is no Unicode") from None
+
+
+def _check_depth(value: object, left: int = MAX_DEPTH) -> None:
+    """Refuse what is nested so deeply that a reader's stack may end before it does."""
+    if left == 0:
+        raise WireError(f"header is nested more than {MAX_DEPTH} deep")
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    for item in inner:
+        _check_depth(item, left - 1)
 
 
 def _no_number(_name: str) -> None:
@@ -140,7 +171,7 @@ def _check_frame_values(header: Mapping[str, Any]) -> None:
         raise WireError(f"frame seq {_shown(header['seq'])}; use a count below {MAX_SEQ}")
     if not _is_count(header["hook_ns"]):
         raise WireError(f"frame hook_ns {_shown(header['hook_ns'])}; use nanoseconds")
-    if isinstance(wall, bool) or not isinstance(wall, int | float) or not math.isfinite(wall):
+    if isinstance(wall, bool) or not isinstance(wall, int | float) or not -MAX_TIME_S < wall < MAX_TIME_S:
         raise WireError(f"frame wall_time_s {_shown(wall)}; use seconds")
     if not isinstance(axes, dict) or axes.keys() - _AXES:
         raise WireError(f"frame axes {_shown(axes)}; use {', '.join(sorted(_AXES))}")

@@ -6,17 +6,17 @@ import re
 
 from streamer.errors import UsageError
 
-_LOOPBACK = re.compile(r"tcp://(127\.\d{1,3}\.\d{1,3}\.\d{1,3}|localhost):(\d{1,5}|\*)$")
+_LOOPBACK = re.compile(r"tcp://(127\.0\.0\.1|localhost):(\d{1,5}|\*)$")
 
 
-def require_loopback(endpoint: str) -> str:
-    """`endpoint`, if it is a loopback TCP address.
+def require_loopback(endpoint: str, *, any_port: bool = False) -> str:
+    """`endpoint`, if it is a loopback TCP address; `any_port` allows `*`, for listening.
 
     Raises:
         UsageError: it is no TCP address, or one that other machines could reach.
     """
     match = _LOOPBACK.match(endpoint)
-    if match and (match[2] == "*" or int(match[2]) < 65536):
+    if match and (any_port if match[2] == "*" else 0 < int(match[2]) < 65536):
         return endpoint
     raise UsageError(
         f"--endpoint {endpoint}: use a loopback address such as tcp://127.0.0.1:5555; "

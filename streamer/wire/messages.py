@@ -21,6 +21,7 @@ class Hello:
         profile: name of the hardware profile the microscope runs under.
         policy: overload policy, "lossless" or "latest".
         planned: frames planned, 0 when open-ended.
+        first_seq: the first frame that no processor has acknowledged; 0 in a new run.
         host: identity of the machine's monotonic clock; clocks of equal hosts may be compared.
         streamer: version of the hook's package, for the record.
     """
@@ -29,6 +30,7 @@ class Hello:
     profile: str
     policy: str = "lossless"
     planned: int = 0
+    first_seq: int = 0
     host: str = ""
     streamer: str = ""
 
@@ -37,20 +39,16 @@ class Hello:
 class Alive:
     """The hook is there, but has no frame."""
 
-    acquired: int
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End:
     """No frame follows.
 
     Attributes:
-        acquired: frames the engine handed to the hook; the processor's count must agree.
-        lost: frames the hook itself had to give up (spool disk full).
+        acquired: frames the engine handed to the hook; what the processor lacks of them is missing.
     """
 
     acquired: int
-    lost: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

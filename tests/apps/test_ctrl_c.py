@@ -10,7 +10,9 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="process groups are POSIX")
@@ -25,12 +27,18 @@ def interrupted(args: tuple[str, ...], out: Path, moment: Callable[[], bool]) ->
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    tick = threading.Event()
-    while not moment():
-        assert process.poll() is None, process.communicate()
-        tick.wait(0.05)
+    until(lambda: moment() or process.poll() is not None)
+    assert process.poll() is None, process.communicate()
     os.killpg(process.pid, signal.SIGINT)
     return process
+
+
+def until(true: Callable[[], bool], seconds: float = 60) -> None:
+    for _ in range(int(seconds / 0.05)):
+        if true():
+            return
+        threading.Event().wait(0.05)
+    raise AssertionError("it did not come true")
 
 
 def rows(out: Path) -> int:
@@ -47,13 +55,33 @@ def test_ctrl_c_closes_the_recording(tmp_path: Path, args: tuple[str, ...], fram
     process = interrupted(args, out, lambda: (out / "run.json").exists() and rows(out) >= frames)
     said, err = process.communicate(timeout=60)
     assert process.returncode == 130, (said, err)
-    assert err.strip().splitlines() == ["interrupted; the recording is closed"]
+    assert err.strip().splitlines() == [f"interrupted; {out} is closed"]
     assert json.loads((out / "run.json").read_text())["state"] == "closed"
     assert rows(out) >= frames
 
 
-def test_ctrl_c_before_anything_is_there_leaves_quietly(tmp_path: Path) -> None:
-    process = interrupted(LIVE, tmp_path / "run", lambda: True)
+@pytest.mark.live
+def test_ctrl_c_in_a_replay_closes_what_there_is(
+    quick_demo: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    process = interrupted(("replay", str(quick_demo[0]), "--quiet"), out, lambda: rows(out) >= 5)
     _, err = process.communicate(timeout=60)
-    assert process.returncode in (130, -signal.SIGINT, 1)
-    assert "processor" not in err
+    assert process.returncode == 130
+    assert err.strip() == f"interrupted; {out} is closed"
+    assert json.loads((out / "run.json").read_text())["state"] == "closed"
+    assert (out / "frames.parquet").exists()
+
+
+def test_a_processor_without_a_hook_ends_with_the_command_that_started_it(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "streamer", *LIVE, "--out", str(out)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+    until(lambda: (out / "run.json").exists())
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.wait()
+    gone, alive = psutil.wait_procs(children, timeout=20)
+    assert gone
+    assert not alive
+    assert json.loads((out / "run.json").read_text())["state"] == "closed"

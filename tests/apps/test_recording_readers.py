@@ -58,7 +58,8 @@ def test_run_json_names_everything_the_numbers_depend_on(quick_demo: Demo) -> No
     keys = info["engine_keys"]["denoiser"][0]
     assert {"weights_sha256", "device", "instruction_set", "precision", "threads"} <= keys.keys()
     assert info["source"]["hook"]["planned"] == 260
-    assert info["notes"]["simulated"] == {"seed": 5, "bleaching": 1.0}
+    assert (info["seeds"], info["notes"]) == ({"specimen": 5}, {"simulated": {"bleaching": 1.0}})
+    assert (info["source"]["link"]["missing"], info["source"]["link"]["refused"]) == (0, {})
 
 
 def test_rows_decisions_and_table_agree(quick_demo: Demo) -> None:

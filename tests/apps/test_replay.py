@@ -48,7 +48,6 @@ def test_one_flipped_bit_of_a_raw_frame_changes_that_frames_verdicts(
     assert differing[0] == 7
     before, after = (rows(folder)[7]["verdicts"] for folder in (run, tmp_path / "again"))
     assert [v["measured"] for v in before] != [v["measured"] for v in after]
-    assert rows(run)[:7] != []
     assert [row["verdicts"] for row in rows(run)[:7]] == [r["verdicts"] for r in rows(tmp_path / "again")[:7]]
 
 

@@ -106,7 +106,42 @@ def test_what_the_hook_cannot_take_is_counted_and_never_raised(
     with Hook("rig", source.endpoint) as hook:
         returned, _ = hook.image_process_fn(pixels, metadata)
         assert returned is pixels
-    assert len(hook.report().errors) == 1
+    report = hook.report()
+    assert (report.acquired, report.rejected, len(report.errors)) == (1, 1, 1)
+    assert source.counts().dropped == 1
+
+
+def test_a_stop_that_nothing_can_carry_out_is_told(source: LiveSource) -> None:
+    Recorder(source, stop_at=0)
+    hook = Hook("rig", source.endpoint)
+    hook.image_process_fn(image(0), {})
+    (line,) = hook.close().complaints()
+    assert "use hook.attach(acq)" in line
+
+
+def test_a_hook_under_another_profile_is_refused_and_its_frames_are_kept(
+    source: LiveSource, tmp_path: Path
+) -> None:
+    hook = Hook("another", source.endpoint, spool_dir=tmp_path)
+    hook.image_process_fn(image(0), {})
+    report = hook.close(timeout_s=1)
+    assert "profile another, this processor rig" in report.problem
+    assert report.kept is not None
+
+
+def test_frames_that_arrived_but_were_not_recorded_stay_with_the_hook(
+    source: LiveSource, tmp_path: Path
+) -> None:
+    hook = Hook("rig", source.endpoint, spool_dir=tmp_path)
+    for seq in range(3):
+        hook.image_process_fn(image(seq), {})
+    frames = source.frames()
+    assert [next(frames).seq for _ in range(3)] == [0, 1, 2]
+    source.close(0, error="disk full")
+    report = hook.close(timeout_s=1)
+    assert (report.acknowledged, report.problem) == (0, "disk full")
+    assert report.kept is not None
+    assert [frame.seq for frame in read_spool(report.kept)] == [0, 1, 2]
 
 
 class Engine:
@@ -190,7 +225,7 @@ def test_what_the_user_must_know_is_logged_at_the_end(
     hook.image_process_fn(image(0), {})
     hook.image_process_fn(None, {})
     lines = list(hook.close(timeout_s=0.2).complaints())
-    assert ["met an error" in lines[0], "no sign of a processor" in lines[1]] == [True, True]
+    assert ["1 images were not streamed" in lines[0], "no sign of a processor" in lines[1]] == [True, True]
     assert f"streamer replay {hook.report().kept}" in lines[2]
     hook.__exit__(None, None, None)
     assert [record.message for record in caplog.records] == lines

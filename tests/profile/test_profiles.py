@@ -102,7 +102,7 @@ PROBLEMS = {
     "unknown action": (
         "signal_min = 25",
         "signal_min = 25\n[guards.actions.photons]\nreject = 'halt'",
-        '[guards.actions.photons] reject = "halt"; use "ignore", "note", "pause", "stop" or "adjust"',
+        '[guards.actions.photons] reject = "halt"; use "ignore", "note" or "stop"',
     ),
     "name of another file": ('name = "rig2"', 'name = "rig3"', 'name = "rig3"; use "rig2"'),
     "misspelt table": ("[scan]", "[scam]", "[scam] = "),

@@ -158,7 +158,7 @@ def test_closing_tells_the_hook_how_much_is_recorded(tmp_path: Path) -> None:
     source = a_source(tmp_path)
     peer = Peer(source.endpoint)
     peer.say(hello())
-    peer.say(Alive(acquired=0))
+    peer.say(Alive())
     peer.say(End(acquired=0))
     assert list(source.frames()) == []
     source.close(7, error="disk full")

@@ -21,7 +21,7 @@ SIZE = sum(map(len, parts_of(1)))
 
 
 def a_backlog(tmp_path: Path, *, in_ram: int = 2, on_disk: int = 100) -> Backlog:
-    return Backlog(tmp_path / "x.spool", ram_bytes=in_ram * SIZE, disk_bytes=on_disk * (SIZE + 100))
+    return Backlog(tmp_path / "x", ram_bytes=in_ram * SIZE, disk_bytes=on_disk * (SIZE + 100))
 
 
 def taken(backlog: Backlog) -> list[int]:
@@ -40,13 +40,13 @@ def test_messages_come_back_in_order(tmp_path: Path, count: int) -> None:
     backlog = a_backlog(tmp_path)
     for seq in range(count):
         assert backlog.append(seq, parts_of(seq))
-    assert (tmp_path / "x.spool").exists() == (count > 2)
+    assert bool(list(tmp_path.iterdir())) == (count > 2)
     assert taken(backlog) == list(range(count))
     assert len(backlog) == count
     backlog.acknowledge(count - 1)
     assert len(backlog) == 0
+    assert list(tmp_path.iterdir()) == []
     backlog.close()
-    assert not (tmp_path / "x.spool").exists()
 
 
 def test_order_holds_when_memory_frees_up_in_between(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_order_holds_when_memory_frees_up_in_between(tmp_path: Path) -> None:
     backlog.close()
 
 
-def test_the_spool_file_is_emptied_once_it_is_acknowledged(tmp_path: Path) -> None:
+def test_the_spool_files_are_removed_once_it_is_acknowledged(tmp_path: Path) -> None:
     backlog = a_backlog(tmp_path)
     for round_ in range(3):
         first = round_ * 9
@@ -68,17 +68,29 @@ def test_the_spool_file_is_emptied_once_it_is_acknowledged(tmp_path: Path) -> No
             backlog.append(seq, parts_of(seq))
         assert len(taken(backlog)) == 9
         backlog.acknowledge(first + 8)
-        assert (tmp_path / "x.spool").stat().st_size == 0
+        assert list(tmp_path.iterdir()) == []
     backlog.close()
 
 
-def test_a_reconnect_offers_again_what_the_other_side_lacks(tmp_path: Path) -> None:
+def test_a_reconnect_offers_again_what_did_not_arrive_and_keeps_what_is_not_recorded(tmp_path: Path) -> None:
     backlog = a_backlog(tmp_path)
     for seq in range(6):
         backlog.append(seq, parts_of(seq))
     taken(backlog)
     backlog.rewind(next_seq=3)
     assert taken(backlog) == [3, 4, 5]
+    assert (len(backlog), backlog.first_seq) == (6, 0)
+    backlog.close()
+
+
+def test_disk_that_is_no_longer_needed_comes_back(tmp_path: Path) -> None:
+    backlog = a_backlog(tmp_path, in_ram=0, on_disk=8)
+    for seq in range(100):  # never more than two wait, but 100 pass through
+        assert backlog.append(seq, parts_of(seq)), seq
+        if seq:
+            backlog.take()
+            backlog.acknowledge(seq - 1)
+    assert sum(file.stat().st_size for file in tmp_path.iterdir()) <= 8 * (SIZE + 100)
     backlog.close()
 
 

@@ -29,6 +29,13 @@ def a_frame(**changes: object) -> Frame:
     return Frame(**{**values, **changes})
 
 
+def nested(depth: int) -> dict[str, object]:
+    value: dict[str, object] = {}
+    for _ in range(depth):
+        value = {"a": value}
+    return value
+
+
 def as_bytes(parts: list[bytes | memoryview]) -> list[bytes]:
     return [bytes(part) for part in parts]
 
@@ -37,9 +44,9 @@ def as_bytes(parts: list[bytes | memoryview]) -> list[bytes]:
     "message",
     [
         Hello(run="r", profile="p", policy="latest", planned=5, host="h", streamer="0"),
-        Alive(acquired=3),
+        Alive(),
         Bye(),
-        End(acquired=3, lost=1),
+        End(acquired=3),
         Welcome(next_seq=2),
         Refused(reason="no"),
         Report(seq=1, processed=True, action="stop", reason="gone", verdicts=[{"guard": "photons"}]),
@@ -77,6 +84,17 @@ def test_metadata_that_json_cannot_hold_does_not_lose_the_frame() -> None:
     assert arrived.metadata["big"] == 1
 
 
+@pytest.mark.parametrize(
+    "metadata",
+    [{np.int64(1): 1}, {"a": "\ud800"}, {"a": nested(50)}],
+    ids=["a key that is no text", "half a surrogate pair", "deeply nested"],
+)
+def test_metadata_that_no_file_can_hold_is_left_out_and_said_so(metadata: dict[str, object]) -> None:
+    arrived = decode(as_bytes(encode(a_frame(metadata=metadata))))
+    assert isinstance(arrived, Frame)
+    assert "left out" in str(arrived.metadata["streamer"])
+
+
 def test_huge_metadata_is_left_out_and_said_so() -> None:
     arrived = decode(as_bytes(encode(a_frame(metadata={"image": "x" * 10**6}))))
     assert isinstance(arrived, Frame)
@@ -102,12 +120,12 @@ HOSTILE = {
     "no kind": ([PREAMBLE, b"{}"], "unknown"),
     "unhashable kind": ([PREAMBLE, b'{"kind": []}'], "unknown"),
     "unknown kind": ([PREAMBLE, b'{"kind": "exec"}'], "unknown"),
-    "unknown field": ([PREAMBLE, b'{"kind": "alive", "acquired": 1, "x": 1}'], "unknown fields"),
-    "wrong type": ([PREAMBLE, b'{"kind": "alive", "acquired": "1"}'], "use int"),
-    "bool as count": ([PREAMBLE, b'{"kind": "alive", "acquired": true}'], "use int"),
-    "negative count": ([PREAMBLE, b'{"kind": "alive", "acquired": -1}'], "use int"),
-    "missing field": ([PREAMBLE, b'{"kind": "alive"}'], "lacks"),
-    "control message with pixels": ([PREAMBLE, b'{"kind": "alive", "acquired": 1}', b""], "use 2"),
+    "unknown field": ([PREAMBLE, b'{"kind": "end", "acquired": 1, "x": 1}'], "unknown fields"),
+    "wrong type": ([PREAMBLE, b'{"kind": "end", "acquired": "1"}'], "use int"),
+    "bool as count": ([PREAMBLE, b'{"kind": "end", "acquired": true}'], "use int"),
+    "negative count": ([PREAMBLE, b'{"kind": "end", "acquired": -1}'], "use int"),
+    "missing field": ([PREAMBLE, b'{"kind": "end"}'], "lacks"),
+    "control message with pixels": ([PREAMBLE, b'{"kind": "end", "acquired": 1}', b""], "use 2"),
     "huge header": ([PREAMBLE, b" " * (1 << 21)], "header of"),
     "frame without pixels": ([PREAMBLE, frame_header()], "frame message of 2 parts"),
     "frame with one field more": ([PREAMBLE, frame_header(extra=1), PIXELS], "frame message"),
@@ -121,6 +139,10 @@ HOSTILE = {
     "negative seq": ([PREAMBLE, frame_header(seq=-1), PIXELS], "seq"),
     "seq beyond all runs": ([PREAMBLE, frame_header(seq=1 << 60), PIXELS], "seq"),
     "text clock": ([PREAMBLE, frame_header(hook_ns="now"), PIXELS], "hook_ns"),
+    "endless number as time": ([PREAMBLE, frame_header(wall_time_s=10**400), PIXELS], "wall_time_s"),
+    "half a surrogate pair": ([PREAMBLE, frame_header(metadata={"a": "\ud800"}), PIXELS], "no Unicode"),
+    "half a pair in a hello": ([PREAMBLE, b'{"kind": "hello", "run": "\\ud800"}'], "no Unicode"),
+    "nested metadata": ([PREAMBLE, frame_header(metadata=nested(600)), PIXELS], "deep"),
     "infinite time": ([PREAMBLE, frame_header(wall_time_s=1e999), PIXELS], "wall_time_s"),
     "unknown axis": ([PREAMBLE, frame_header(axes={"../x": 1}), PIXELS], "axes"),
     "nested axis": ([PREAMBLE, frame_header(axes={"time": [1]}), PIXELS], "axes"),

@@ -6,9 +6,15 @@ from streamer.errors import UsageError
 from streamer.wire import require_loopback
 
 
-@pytest.mark.parametrize("endpoint", ["tcp://127.0.0.1:5555", "tcp://127.0.0.1:*", "tcp://localhost:1"])
+@pytest.mark.parametrize("endpoint", ["tcp://127.0.0.1:5555", "tcp://localhost:1"])
 def test_loopback_is_accepted(endpoint: str) -> None:
     assert require_loopback(endpoint) == endpoint
+
+
+def test_any_port_is_for_listening_only() -> None:
+    assert require_loopback("tcp://127.0.0.1:*", any_port=True)
+    with pytest.raises(UsageError, match="use a loopback address"):
+        require_loopback("tcp://127.0.0.1:*")
 
 
 @pytest.mark.parametrize(
@@ -18,6 +24,7 @@ def test_loopback_is_accepted(endpoint: str) -> None:
         "tcp://*:5555",
         "tcp://gpu-box:5555",
         "tcp://127.0.0.1:99999",
+        "tcp://127.999.0.1:5555",
         "ipc://x",
         "",
         "5555",
