@@ -1,4 +1,4 @@
-"""Where bundled and user-owned data lie: the one locator of profiles, models and caches."""
+"""Where bundled and user-owned data lie: the one locator of profiles and models."""
 
 from __future__ import annotations
 
@@ -33,10 +33,3 @@ def entries(kind: Kind) -> Iterator[Path]:
             if path.name not in seen and not path.name.startswith((".", "_")):
                 seen.add(path.name)
                 yield path
-
-
-def cache_dir(name: str) -> Path:
-    """The user's cache folder `name`, created where it is missing."""
-    path = Path(platformdirs.user_cache_dir("scope-streamer", appauthor=False)) / name
-    path.mkdir(parents=True, exist_ok=True)
-    return path

@@ -49,10 +49,10 @@ class DemoSettings:
     """
 
     out: Path
-    profile: str = "abberior_er_low"
-    frames: int = 260
-    bleaching: float = 1.0
-    seed: int = 1
+    profile: str
+    frames: int
+    bleaching: float
+    seed: int
     shape_yx: tuple[int, int] | None = None
     frame_ms: float | None = None
     policy: Literal["lossless", "latest"] = "lossless"

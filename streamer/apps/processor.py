@@ -26,7 +26,7 @@ from streamer.sinks import Sink
 from streamer.sinks.link import LinkSink
 from streamer.sinks.preview import PreviewSink
 from streamer.sources.live import LiveSource
-from streamer.wire import Hello
+from streamer.wire import DEFAULT_ENDPOINT, DEFAULT_SILENCE_S, Hello
 
 #: Frames that wait in memory before they wait on disk, and how much disk they may take.
 RAM_BYTES, SPOOL_BYTES = 1 << 29, 1 << 36
@@ -50,9 +50,9 @@ class ProcessorSettings:
     profile: str
     out: Path
     models: ModelSettings = field(default_factory=ModelSettings)
-    endpoint: str = "tcp://127.0.0.1:5555"
+    endpoint: str = DEFAULT_ENDPOINT
     shape_yx: tuple[int, int] | None = None
-    silence_s: float = 30.0
+    silence_s: float = DEFAULT_SILENCE_S
     seeds: dict[str, int] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from streamer.cli import options
+from streamer.wire import DEFAULT_ENDPOINT, DEFAULT_SILENCE_S
 
 EXIT_FAILED, EXIT_STOPPED = 1, 3
 
@@ -17,10 +18,10 @@ def live(
     out: options.Out = None,
     endpoint: Annotated[
         str, typer.Option(help="Loopback address to listen at for the hook.")
-    ] = "tcp://127.0.0.1:5555",
+    ] = DEFAULT_ENDPOINT,
     silence_s: Annotated[
         float, typer.Option(min=1, help="Close the recording when the hook is silent for so long.")
-    ] = 30.0,
+    ] = DEFAULT_SILENCE_S,
     model: options.Model = None,
     segmenter: options.Segmenter = None,
     engine: options.Engine = "auto",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal, Protocol
@@ -43,10 +41,6 @@ class EngineKey:
     def to_dict(self) -> Mapping[str, object]:
         """For run.json."""
         return asdict(self) | {"shape": list(self.shape)}
-
-    def digest(self) -> str:
-        """Sixteen hexadecimal digits that name this key, for caches and log lines."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
 
 
 class Engine(Protocol):

@@ -18,7 +18,7 @@ from streamer.core import Frame
 from streamer.core.frame import PIXEL_DTYPES
 from streamer.hook.report import HookReport
 from streamer.hook.sender import Sender
-from streamer.wire import Policy, decode, encode
+from streamer.wire import DEFAULT_ENDPOINT, Policy, decode, encode
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class Hook:
     def __init__(
         self,
         profile: str,
-        endpoint: str = "tcp://127.0.0.1:5555",
+        endpoint: str = DEFAULT_ENDPOINT,
         *,
         policy: Policy = "lossless",
         planned: int = 0,

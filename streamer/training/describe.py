@@ -72,11 +72,6 @@ def describe(
     folder: Path, trained: Trained, record: Mapping[str, object], largest: float
 ) -> dict[str, object]:
     """What bioimageio.yaml says; `largest` value of the test output."""
-    multiple = size_multiple(trained.architecture)
-    output, channels = OUTPUTS[trained.kind]
-    photons = {"type": "float32", "unit": "arbitrary unit"}
-    space_in = [_space(axis, {"min": multiple, "step": multiple}) for axis in ("y", "x")]
-    space_out = [_space(axis, {"tensor_id": "photons", "axis_id": axis}) for axis in ("y", "x")]
     return {
         "format_version": FORMAT_VERSION,
         "type": "model",
@@ -86,35 +81,8 @@ def describe(
         "license": "BSD-3-Clause",
         "documentation": _file(folder, "README.md"),
         "tags": ["STED", "endoplasmic-reticulum", "live-cell", trained.kind, "2d", "pytorch", "onnx"],
-        "inputs": [
-            {
-                "id": "photons",
-                "description": "Detected photons" if trained.kind == "denoiser" else "Denoised photons",
-                "axes": [{"type": "batch", "size": 1}, _channels(("photons",)), *space_in],
-                "data": photons,
-                "test_tensor": _file(folder, "test_input.npy"),
-            }
-        ],
-        "outputs": [
-            {
-                "id": output,
-                "axes": [{"type": "batch", "size": 1}, _channels(channels), *space_out],
-                "data": {"type": "float32"},
-                "test_tensor": _file(folder, "test_output.npy"),
-            }
-        ],
-        "weights": {
-            "onnx": _file(folder, "weights.onnx") | {"opset_version": OPSET, "parent": "pytorch_state_dict"},
-            "pytorch_state_dict": _file(folder, "weights.pt")
-            | {
-                "architecture": {
-                    "callable": "build",
-                    "import_from": "streamer.networks",
-                    "kwargs": {"architecture": dict(trained.architecture)},
-                },
-                "pytorch_version": str(torch.__version__).split("+")[0],
-            },
-        },
+        **_tensors(folder, trained),
+        "weights": _weights(folder, trained),
         "attachments": [_file(folder, "training.json"), _file(folder, "training.png")],
         "config": {
             "bioimageio": {
@@ -122,8 +90,45 @@ def describe(
                     {"relative_tolerance": 1e-3, "absolute_tolerance": max(1e-3 * largest, 1e-12)}
                 ]
             },
-            "streamer": _own(trained, multiple, record),
+            "streamer": _own(trained, size_multiple(trained.architecture), record),
         },
+    }
+
+
+def _tensors(folder: Path, trained: Trained) -> dict[str, object]:
+    """Input and output: one of each, of any height and width that divide."""
+    multiple = size_multiple(trained.architecture)
+    output, channels = OUTPUTS[trained.kind]
+    space_in = [_space(axis, {"min": multiple, "step": multiple}) for axis in ("y", "x")]
+    space_out = [_space(axis, {"tensor_id": "photons", "axis_id": axis}) for axis in ("y", "x")]
+    given = {
+        "id": "photons",
+        "description": "Detected photons" if trained.kind == "denoiser" else "Denoised photons",
+        "axes": [{"type": "batch", "size": 1}, _channels(("photons",)), *space_in],
+        "data": {"type": "float32", "unit": "arbitrary unit"},
+        "test_tensor": _file(folder, "test_input.npy"),
+    }
+    made = {
+        "id": output,
+        "axes": [{"type": "batch", "size": 1}, _channels(channels), *space_out],
+        "data": {"type": "float32"},
+        "test_tensor": _file(folder, "test_output.npy"),
+    }
+    return {"inputs": [given], "outputs": [made]}
+
+
+def _weights(folder: Path, trained: Trained) -> dict[str, object]:
+    """The same weights for engines (ONNX) and for their oracle (a state dict of `streamer.networks`)."""
+    architecture = {
+        "callable": "build",
+        "import_from": "streamer.networks",
+        "kwargs": {"architecture": dict(trained.architecture)},
+    }
+    version = str(torch.__version__).split("+")[0]
+    return {
+        "onnx": _file(folder, "weights.onnx") | {"opset_version": OPSET, "parent": "pytorch_state_dict"},
+        "pytorch_state_dict": _file(folder, "weights.pt")
+        | {"architecture": architecture, "pytorch_version": version},
     }
 
 

@@ -9,11 +9,13 @@ One port, two directions (ROUTER at the processor, DEALER at the hook). Every me
 
 from streamer.wire.backlog import SPOOL_SUFFIX, Backlog, read_spool
 from streamer.wire.codec import MAX_PIXEL_BYTES, VERSION, decode, encode
-from streamer.wire.endpoint import require_loopback
+from streamer.wire.endpoint import DEFAULT_ENDPOINT, DEFAULT_SILENCE_S, require_loopback
 from streamer.wire.errors import WireError
 from streamer.wire.messages import Alive, Bye, Closed, End, Hello, Message, Policy, Refused, Report, Welcome
 
 __all__ = [
+    "DEFAULT_ENDPOINT",
+    "DEFAULT_SILENCE_S",
     "MAX_PIXEL_BYTES",
     "SPOOL_SUFFIX",
     "VERSION",

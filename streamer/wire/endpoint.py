@@ -6,6 +6,12 @@ import re
 
 from streamer.errors import UsageError
 
+#: Where a processor listens and a hook looks for it, unless told otherwise.
+DEFAULT_ENDPOINT = "tcp://127.0.0.1:5555"
+
+#: A hook that says nothing for so long is given up.
+DEFAULT_SILENCE_S = 30.0
+
 _LOOPBACK = re.compile(r"tcp://(127\.0\.0\.1|localhost):(\d{1,5}|\*)$")
 
 
