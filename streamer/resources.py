@@ -33,3 +33,8 @@ def entries(kind: Kind) -> Iterator[Path]:
             if path.name not in seen and not path.name.startswith((".", "_")):
                 seen.add(path.name)
                 yield path
+
+
+def spool_dir() -> Path:
+    """The user's folder for frames that wait for a processor; made by whoever writes there."""
+    return Path(platformdirs.user_state_dir("scope-streamer", appauthor=False)) / "spool"

@@ -12,6 +12,12 @@ from apps_cli import QUICK, Cli, run_cli
 from tiny_package import MakePackage, build_tiny_package
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _user_folders(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Frames that tests leave with a hook do not end in the user's own folder (Linux)."""
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+
+
 @pytest.fixture(scope="session")
 def realdata() -> Path:
     """The folder of real images; tests that use it carry the marker `realdata`."""

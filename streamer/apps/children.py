@@ -25,13 +25,21 @@ class Child:
         name: what it is called in errors.
         target: runs in the process with `settings` and its end of the pipe.
         settings: plain values that survive a spawn.
+        if_it_dies: what the user should know if it ends without a word.
     """
 
-    def __init__(self, name: str, target: Callable[[Any, Connection], None], settings: object) -> None:
+    def __init__(
+        self,
+        name: str,
+        target: Callable[[Any, Connection], None],
+        settings: object,
+        *,
+        if_it_dies: str,
+    ) -> None:
         # Spawned, not forked: a fork would take along threads, sockets and an acquisition core half-way.
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self.name = name
+        self.name, self._if_it_dies = name, if_it_dies
         self.process = context.Process(target=target, args=(settings, theirs), name=name)
         with _deaf_to_ctrl_c():
             self.process.start()
@@ -50,8 +58,7 @@ class Child:
         except (EOFError, OSError):
             self.process.join(5)
             raise RunError(
-                f"the {self.name} process died (exit code {self.process.exitcode}); "
-                "every frame it acknowledged is in the recording"
+                f"the {self.name} process died (exit code {self.process.exitcode}); {self._if_it_dies}"
             ) from None
         if "error" in message:
             raise _error(message)

@@ -196,7 +196,12 @@ class Composer:
                 "profile": stated,
                 "profile_sha256": profile_hash(stated),
                 "packages": [
-                    PackageUsed(id=model.package.id, sha256=model.package.hashes()) for model in models
+                    PackageUsed(
+                        id=model.package.id,
+                        folder=str(model.package.folder),
+                        sha256=model.package.hashes(),
+                    )
+                    for model in models
                 ],
                 "engine_keys": self.engine_keys,
                 "thresholds": {"guards": stated["guards"], "policy": stated["policy"]},

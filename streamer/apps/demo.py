@@ -12,8 +12,8 @@ from rich.console import Console
 
 from streamer.apps.children import Child
 from streamer.apps.compose import ModelSettings
-from streamer.apps.live import follow
-from streamer.apps.processor import ProcessorSettings, processor_process
+from streamer.apps.live import follow, processor_child
+from streamer.apps.processor import ProcessorSettings
 from streamer.apps.summary import percentiles
 from streamer.errors import StreamerError
 from streamer.microscope import MicroscopeSettings, microscope_process, planned_light, scene_settings
@@ -27,6 +27,9 @@ SURVIVAL, AT_FRAME = 0.25, 110
 
 #: A run whose dye falls below the first share must be stopped; one that keeps the second must not.
 FADED, LASTS = 0.15, 0.6
+
+#: How long the hook waits for a processor of which nothing is heard; it is on this very machine.
+PATIENCE_S = 10.0
 
 #: The simulated camera's own log, one line per exposure, beside the recording's files.
 EXPOSURES = "exposures.jsonl"
@@ -79,7 +82,7 @@ def demo(settings: DemoSettings, *, console: Console, quiet: bool = False) -> di
         seeds={"specimen": settings.seed},
         notes={"simulated": {"bleaching": settings.bleaching}},
     )
-    with Child("processor", processor_process, processing) as processor:
+    with processor_child(processing) as processor:
         ready = processor.expect("ready")
         imaging = MicroscopeSettings(
             profile=settings.profile,
@@ -89,8 +92,10 @@ def demo(settings: DemoSettings, *, console: Console, quiet: bool = False) -> di
             frame_ms=settings.frame_ms,
             policy=settings.policy,
             exposures_path=RunFolder(settings.out).path / EXPOSURES,
+            patience_s=PATIENCE_S,
         )
-        with Child("microscope", microscope_process, imaging) as microscope:
+        words = f"what it had exposed is in {settings.out}"
+        with Child("microscope", microscope_process, imaging, if_it_dies=words) as microscope:
             try:
                 follow(ready["preview"], processor, microscope, console=console, quiet=quiet)
             except KeyboardInterrupt:
@@ -123,7 +128,8 @@ def _with_kept_frames(error: StreamerError, seen: dict[str, Any]) -> StreamerErr
     if not hook["kept"]:
         return error
     counts = f"{hook['acknowledged']} of {seen['acquired']} frames are in the recording"
-    told = StreamerError(f"{error}; {counts}, the others in {hook['kept']}: streamer replay {hook['kept']}")
+    rescue = f"streamer replay {hook['kept']} --profile {hook['profile']}"
+    told = StreamerError(f"{error}; {counts}, the others in {hook['kept']}: {rescue}")
     told.exit_code = error.exit_code
     return told
 

@@ -31,7 +31,7 @@ def live(
         KeyboardInterrupt: Ctrl-C; the recording is closed.
         StreamerError: as `streamer.apps.processor.run_processor`.
     """
-    with Child("processor", processor_process, settings) as processor:
+    with processor_child(settings) as processor:
         ready = processor.expect("ready")
         on_ready(ready["endpoint"])
         try:
@@ -42,6 +42,12 @@ def live(
             raise
         summary: dict[str, Any] = processor.expect("summary")
         return summary
+
+
+def processor_child(settings: ProcessorSettings) -> Child:
+    """The processor as a process of its own."""
+    words = f"every frame it acknowledged is in {settings.out}"
+    return Child("processor", processor_process, settings, if_it_dies=words)
 
 
 def follow(preview: str, *children: Child, console: Console, quiet: bool) -> None:

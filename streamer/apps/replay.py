@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -17,9 +17,19 @@ from streamer.apps.recorder import open_recorder
 from streamer.apps.summary import Summary, Tally
 from streamer.core import Calibration, Frame, Outcome
 from streamer.errors import SourceError, UsageError
+from streamer.package import list_packages
 from streamer.pipeline import process
 from streamer.profile import HardwareProfile, load_profile
-from streamer.recording import RunFolder, RunInfo, close_run, create_run, is_run, iter_lines, read_info
+from streamer.recording import (
+    PackageUsed,
+    RunFolder,
+    RunInfo,
+    close_run,
+    create_run,
+    is_run,
+    iter_lines,
+    read_info,
+)
 from streamer.sources import Recording, open_recording
 from streamer.sources.live import LinkCounts
 
@@ -56,12 +66,14 @@ class Comparison:
         identical: frames of which every verdict is the same to the last bit.
         differing: sequence numbers of the others, the first 100.
         models_changed: packages whose files are not those of the recorded run.
+        engines_changed: how the networks are computed otherwise than then, in words.
     """
 
     frames: int
     identical: int
     differing: tuple[int, ...]
     models_changed: tuple[str, ...]
+    engines_changed: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,8 +214,24 @@ def _shift(recording: Recording, before: RunInfo | None) -> int:
 def _models(told: ModelSettings, before: RunInfo | None) -> ModelSettings:
     if told.model or before is None or len(before.packages) != 2:
         return told
-    denoiser, segmenter = before.packages
-    return replace(told, model=denoiser.id, segmenter=told.segmenter or segmenter.id)
+    denoiser, segmenter = map(_where, before.packages)
+    return replace(told, model=denoiser, segmenter=told.segmenter or segmenter)
+
+
+def _where(package: PackageUsed) -> str:
+    """The package's own folder, or its id where the folder is not on this machine.
+
+    Raises:
+        SourceError: it is neither there nor known by its id.
+    """
+    if Path(package.folder).is_dir() and package.folder:
+        return package.folder
+    if package.id in list_packages():
+        return package.id
+    raise SourceError(
+        f"recorded with the model {package.id} of {package.folder}, which is not there; "
+        "give its folder with --model or --segmenter"
+    )
 
 
 def _planned(before: RunInfo) -> int:
@@ -250,4 +278,14 @@ def _compare(old: RunFolder, new: RunFolder, before: RunInfo, after: RunInfo) ->
         identical=frames - len(differing),
         differing=tuple(differing[:100]),
         models_changed=tuple(changed),
+        engines_changed=tuple(_engine_changes(before.engine_keys, after.engine_keys)),
     )
+
+
+def _engine_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    """What differs between the engine keys of two runs, such as `denoiser precision f32, now bf16`."""
+    for role, keys in new.items():
+        then, now = (old.get(role) or [{}])[-1], (keys or [{}])[-1]
+        for name in now.keys() - {"shape", "weights_sha256"}:
+            if name in then and then[name] != now[name]:
+                yield f"{role} {name} {then[name]}, now {now[name]}"

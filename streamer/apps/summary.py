@@ -23,6 +23,7 @@ class Summary:
     Attributes:
         recording: folder of the recording.
         received: frames that arrived.
+        first_seq: the first of them; frames before it are in an earlier recording.
         recorded: frames whose row stands.
         processed: frames that were denoised, segmented and judged.
         dropped: frames that were acquired and are in no recording.
@@ -36,6 +37,7 @@ class Summary:
 
     recording: str
     received: int
+    first_seq: int
     recorded: int
     processed: int
     dropped: int
@@ -79,6 +81,7 @@ class Tally:
         return Summary(
             recording=str(recording),
             received=counts.received,
+            first_seq=counts.first_seq,
             recorded=self.recorded,
             processed=self.processed,
             dropped=counts.dropped,

@@ -41,6 +41,7 @@ from streamer.training import (
     make_fields,
     segmenter_task,
 )
+from streamer.training.describe import size_multiple
 from streamer.training.loop import Loss, Score
 from streamer.training.tasks import predict
 
@@ -53,6 +54,15 @@ TIMED_STEPS = 8
 
 Tick = Callable[[str, int, int, str], None]
 Scores = Mapping[str, object]
+
+
+def _require_patches_that_fit(kind: Kind, recipe: Recipe) -> None:
+    multiple = size_multiple(ARCHITECTURES[kind])
+    if recipe.patch_px % multiple or recipe.patch_px > recipe.field_px:
+        raise UsageError(
+            f"--patch-px {recipe.patch_px}: use a multiple of {multiple}, "
+            f"at most --field-px {recipe.field_px}"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +102,7 @@ def train(
     Errors: UsageError for options that do not fit; PackageError for an unusable denoiser; RunError where
     the training diverges.
     """
+    _require_patches_that_fit(options.kind, recipe)
     guide = _guide(options)
     if options.threads:
         torch.set_num_threads(options.threads)

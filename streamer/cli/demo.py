@@ -14,14 +14,16 @@ def demo(
     out: options.Out = None,
     seed: Annotated[int, typer.Option(min=0, help="Of specimen and photons.")] = 1,
     bleaching: Annotated[
-        float, typer.Option(min=0, help="Times the demo's rate: 0.5 stops later, 2 earlier, 0 never.")
+        float,
+        typer.Option(min=0, max=1e4, help="Times the demo's rate: 0.5 stops later, 0 never."),
     ] = 1.0,
     frames: Annotated[int, typer.Option(min=1, help="Frames planned.")] = 260,
     size: Annotated[
         int | None, typer.Option(min=64, max=4096, help="Frame height and width in pixels; default 600.")
     ] = None,
     frame_ms: Annotated[
-        float | None, typer.Option(min=1, help="Time an exposure takes; default the profile's 600 ms.")
+        float | None,
+        typer.Option(min=1, max=600_000, help="Time an exposure takes; default the profile's."),
     ] = None,
     profile: Annotated[str, typer.Option(help="Hardware profile of the simulated rig.")] = "abberior_er_low",
     policy: Annotated[

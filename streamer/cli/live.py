@@ -20,7 +20,7 @@ def live(
         str, typer.Option(help="Loopback address to listen at for the hook.")
     ] = DEFAULT_ENDPOINT,
     silence_s: Annotated[
-        float, typer.Option(min=1, help="Close the recording when the hook is silent for so long.")
+        float, typer.Option(min=1, max=1e6, help="Close the recording when the hook is silent for so long.")
     ] = DEFAULT_SILENCE_S,
     model: options.Model = None,
     segmenter: options.Segmenter = None,

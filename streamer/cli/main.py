@@ -72,7 +72,10 @@ def main() -> None:
         package = (error.name or "").split(".")[0]
         if package not in _EXTRAS:
             raise
-        _fail(f"{package} is not installed; pip install 'scope-streamer[{_EXTRAS[package]}]'", 1)
+        command = sys.argv[1] if len(sys.argv) > 1 else ""
+        extra = command if command in ("demo", "train") else _EXTRAS[package]
+        cure = f"pip install 'scope-streamer[{extra}]', or in a checkout pip install '.[{extra}]'"
+        _fail(f"{package} is not installed; {cure}", 1)
 
 
 def _fail(message: str, exit_code: int) -> NoReturn:

@@ -19,7 +19,9 @@ EXIT_CTRL_C = 130
 
 Model = Annotated[str | None, typer.Option(help="Denoiser: id or folder of a model package.")]
 Segmenter = Annotated[str | None, typer.Option(help="Segmenter; default the denoiser's partner.")]
-Engine = Annotated[str, typer.Option(help="openvino, torch, or auto: the first that is installed.")]
+Engine = Annotated[
+    Literal["auto", "openvino", "torch"], typer.Option(help="auto takes the first that is installed.")
+]
 Precision = Annotated[
     Literal["auto", "f32", "bf16"],
     typer.Option(help="Of the arithmetic; auto: bf16 where that is faster."),
@@ -32,7 +34,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON; n
 
 def recording(out: Path | None, kind: str) -> Path:
     """The folder of a new recording: as told, else a fresh one under `runs`."""
-    return out or Path("runs") / f"{kind}-{time.strftime('%Y-%m-%dT%H-%M-%S')}"
+    now_s = time.time()
+    day = time.strftime("%Y-%m-%dT%H-%M-%S", time.localtime(now_s))
+    return out or Path("runs") / f"{kind}-{day}-{int(now_s * 1000) % 1000:03}"
 
 
 def models(
@@ -77,6 +81,8 @@ def in_words(summary: Mapping[str, Any]) -> str:
     ]
     if lag.get("n"):
         lines.insert(1, f"lag {lag['p50']:.0f} ms (p50), {lag['p99']:.0f} ms (p99)")
+    if summary["first_seq"]:
+        lines.append(f"frames before {summary['first_seq']} are in an earlier recording, or with the hook")
     if summary["refused"]:
         lines.append(f"refused messages: {dict(summary['refused'])}")
     if summary["silent"]:

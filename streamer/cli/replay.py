@@ -25,10 +25,12 @@ def replay(
         str | None, typer.Option(help="Hardware profile; default the one a RUN was recorded under.")
     ] = None,
     offset: Annotated[
-        float | None, typer.Option(help="Grey level of no light, as stored in the files.")
+        float | None,
+        typer.Option(min=-65535, max=65535, help="Grey level of no light, as stored in the files."),
     ] = None,
     pixel_nm: Annotated[
-        float | None, typer.Option(min=0.001, help="Pixel size; default the recording's, then the profile's.")
+        float | None,
+        typer.Option(min=0.001, max=1e6, help="Pixel size; default the recording's or the profile's."),
     ] = None,
     speed: Annotated[
         Literal["realtime", "max"],
@@ -66,8 +68,11 @@ def replay(
         options.interruptible(settings.out),
         Progress(*columns, console=options.console(as_json), disable=quiet or as_json) as bar,
     ):
-        task = bar.add_task("replay", total=None)
-        report = run_replay(settings, on_frame=lambda done, of: bar.update(task, completed=done, total=of))
+        task = bar.add_task("replay", total=None, visible=False)
+        report = run_replay(
+            settings,
+            on_frame=lambda done, of: bar.update(task, completed=done, total=of, visible=True),
+        )
     typer.echo(json.dumps(asdict(report), indent=2) if as_json else _in_words(report))
 
 
@@ -82,4 +87,6 @@ def _in_words(report: ReplayReport) -> str:
             lines.append(f"differing frames: {', '.join(map(str, compared.differing))}")
         if compared.models_changed:
             lines.append(f"other files than in the recorded run: {', '.join(compared.models_changed)}")
+        if compared.engines_changed:
+            lines.append(f"computed otherwise than then: {'; '.join(compared.engines_changed)}")
     return "\n".join([*lines, options.in_words(asdict(report.summary))])

@@ -22,7 +22,7 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder of the model package to write.")],
     seed: Annotated[int, typer.Option(min=0, help="Of weights, specimens and noise.")] = 1,
     steps: Annotated[int | None, typer.Option(min=1, help="Updates of the weights.")] = None,
-    minutes: Annotated[float | None, typer.Option(min=0.01, help="Train for about so long instead.")] = None,
+    minutes: Annotated[float | None, typer.Option(min=0.01, max=1e5, help="Train so long instead.")] = None,
     denoiser: Annotated[
         str | None, typer.Option(help="Id or folder of the denoiser whose output a segmenter reads.")
     ] = None,

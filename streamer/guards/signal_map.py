@@ -56,12 +56,13 @@ class SignalMap:
         occupied = int(np.count_nonzero(tiles > self.background_max))
         empty = index <= limit or occupied < self.tiles_min
         shares = f"{signal:.0%} of the field holds signal, {uncertain:.0%} is uncertain"
+        nothing = "even light without structure" if signal > 0.5 else "the field looks empty"
         return state, Verdict(
             guard=self.name,
             status="reject" if empty else "pass",
             measured=index,
             limit=limit,
-            meaning=f"no foreground: the field looks empty ({shares})" if empty else shares,
+            meaning=f"no foreground: {nothing} ({shares})" if empty else shares,
             values={
                 "signal_fraction": signal,
                 "uncertain_fraction": uncertain,

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 import streamer
 from streamer.core import Frame
 from streamer.core.frame import PIXEL_DTYPES
+from streamer.errors import UsageError
 from streamer.hook.report import HookReport
 from streamer.hook.sender import Sender
 from streamer.wire import DEFAULT_ENDPOINT, Policy, decode, encode
@@ -49,11 +50,11 @@ class Hook:
         policy: "lossless" processes every frame; "latest" records every frame, processes the newest.
         planned: frames planned, 0 when open-ended; the per-run error rates of the guards use it.
         ram_mb: memory for frames that wait.
-        spool_dir: folder of the spool file; default the system's temporary folder.
+        spool_dir: folder of the spool files; default one of the user's own.
         spool_mb: budget of the spool file.
 
     Raises:
-        UsageError: the endpoint is not a loopback address.
+        UsageError: the endpoint is not a loopback address, or another argument makes no sense.
     """
 
     def __init__(
@@ -67,6 +68,12 @@ class Hook:
         spool_dir: Path | None = None,
         spool_mb: float = 20_000,
     ) -> None:
+        if policy not in get_args(Policy):
+            raise UsageError(f"Hook: policy = {policy!r}; use {' or '.join(get_args(Policy))}")
+        if planned < 0 or min(ram_mb, spool_mb) < 0:
+            raise UsageError(f"Hook: {planned = }, {ram_mb = }, {spool_mb = }; use 0 or more")
+        self._profile = profile
+        self._mode: tuple[tuple[int, ...], str] | None = None
         self._sender = Sender(
             profile=profile,
             endpoint=endpoint,
@@ -93,7 +100,9 @@ class Hook:
         hook_ns = time.monotonic_ns()
         seq, self._acquired = self._acquired, self._acquired + 1
         try:
-            self._sender.put((seq, _packed(image, metadata, seq, hook_ns), hook_ns))
+            packed = _packed(image, metadata, seq, hook_ns)
+            self._require_same_mode(image)
+            self._sender.put((seq, packed, hook_ns))
         except Exception as error:  # the engine must never meet an exception of ours
             self._rejected += 1
             self._remember(error)
@@ -145,6 +154,7 @@ class Hook:
         """The counts so far."""
         sender = self._sender
         return HookReport(
+            profile=self._profile,
             acquired=self._acquired,
             rejected=self._rejected,
             attached=self._end_engine is not None,
@@ -194,6 +204,13 @@ class Hook:
             self._ended_ns = time.monotonic_ns()
         except Exception as error:
             self._remember(error)
+
+    def _require_same_mode(self, image: NDArray[Any]) -> None:
+        """One run, one size and type of frame: what does not fit its recording must not end it."""
+        mode = (image.shape, image.dtype.name)
+        self._mode = self._mode or mode
+        if mode != self._mode:
+            raise TypeError(f"image is {mode}, this run streams {self._mode}; use a hook per camera mode")
 
     def _since_stop_ms(self, then_ns: int) -> float | None:
         return (then_ns - self._stop_ns) / 1e6 if then_ns else None

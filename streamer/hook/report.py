@@ -12,6 +12,7 @@ class HookReport:
     """Counts of one run, seen from the microscope.
 
     Attributes:
+        profile: name of the hardware profile.
         acquired: frames the engine handed to the hook.
         rejected: those that are no [y, x] uint8 or uint16 images, and so in no recording.
         attached: whether a stop could reach the engine.
@@ -27,6 +28,7 @@ class HookReport:
         errors: exceptions swallowed so that the engine would not meet them.
     """
 
+    profile: str
     acquired: int
     rejected: int
     attached: bool
@@ -50,6 +52,6 @@ class HookReport:
         if self.problem:
             yield f"the processor did not take the whole run: {self.problem}"
         if self.kept:
-            yield f"frames that are in no recording are kept: streamer replay {self.kept} --profile NAME"
+            yield f"frames in no recording are kept: streamer replay {self.kept} --profile {self.profile}"
         if self.lost:
             yield f"{self.lost} of {self.acquired} frames are lost: memory and spool were full"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import queue
-import tempfile
 import threading
 import time
 import uuid
@@ -33,8 +33,14 @@ from streamer.wire import (
 from streamer.wire.clock import host_clock
 from streamer.wire.waker import Waker
 
+_log = logging.getLogger(__name__)
+
 ALIVE_S = 1.0
 HELLO_S = 0.5
+#: Time without a welcome after which the user is told that nobody watches.
+UNWATCHED_S = 5.0
+#: A refusal that stands for so long after the end is final.
+REFUSED_S = 3.0
 #: Messages in flight before the socket says wait; the backlog holds the others.
 IN_FLIGHT = 4
 
@@ -71,7 +77,7 @@ class Sender(threading.Thread):
             host=host_clock(),
             streamer=version,
         )
-        spool = (spool_dir or Path(tempfile.gettempdir()) / "scope-streamer") / self._hello.run
+        spool = (spool_dir or _user_spool()) / self._hello.run
         self._backlog = Backlog(spool, ram_bytes=ram_bytes, disk_bytes=disk_bytes)
         self._on_stop = on_stop
         self._inbox: queue.SimpleQueue[Packed | End] = queue.SimpleQueue()
@@ -80,6 +86,8 @@ class Sender(threading.Thread):
         self._end: End | None = None
         self._give_up_s = 0.0
         self._progress_s, self._spoke_s = time.monotonic(), 0.0
+        self._unwelcome_s: float | None = time.monotonic()
+        self._warned: set[str] = set()
         self._handed_ns: dict[int, int] = {}
         self._next_seq = 0
         self._done = threading.Event()
@@ -140,7 +148,7 @@ class Sender(threading.Thread):
                 while not self._inbox.empty():
                     self._collect(self._inbox.get())
                 self._speak(link)
-                self._check_progress()
+                self._check_progress(link)
         finally:
             link.close()
             context.term()
@@ -184,7 +192,7 @@ class Sender(threading.Thread):
         try:
             link.send_multipart(taken[1], zmq.NOBLOCK, copy=False)
         except zmq.Again:  # the peer went away in this very moment: begin again when it is back
-            self._welcome = False
+            self._lose("the processor went away")
         self._spoke_s = self._progress_s = time.monotonic()
 
     def _send(self, link: zmq.Socket[bytes], message: Message) -> bool:
@@ -205,20 +213,28 @@ class Sender(threading.Thread):
     def _act_on(self, message: Message, link: zmq.Socket[bytes]) -> None:
         match message:
             case Welcome(next_seq=next_seq):
+                self._unwelcome_s = None
                 self._backlog.rewind(next_seq)
                 self._welcome, self._end_sent, self._deserted, self.problem = True, False, False, ""
             case Report():
                 self._acknowledge(message)
             case Refused(reason=reason):
                 # A processor that was restarted knows nothing of us: introduce ourselves again.
-                self.problem, self._welcome = reason, False
+                self._lose(reason)
             case Closed(error=error):
                 self.problem = error
                 self._send(link, Bye())
                 # Closed before our end: go on collecting, another processor may take over.
-                self._welcome, self._deserted = False, self._end is None
-                if not self._deserted:
+                self._deserted = self._end is None
+                if self._deserted:
+                    self._lose(error or "the processor has closed its recording")
+                else:
                     self._done.set()
+
+    def _lose(self, reason: str) -> None:
+        """There is no processor that takes the run, for now."""
+        self.problem, self._welcome = reason, False
+        self._unwelcome_s = self._unwelcome_s or time.monotonic()
 
     def _acknowledge(self, report: Report) -> None:
         self._progress_s = time.monotonic()
@@ -231,12 +247,23 @@ class Sender(threading.Thread):
             self.stopped_at, self.stop_reason = report.seq, report.reason
             self._on_stop()
 
-    def _check_progress(self) -> None:
-        """After the end, give up a processor that closed early, or took nothing for too long."""
-        still_s = time.monotonic() - self._progress_s
-        if self._end and (self._deserted or still_s > self._give_up_s):
+    def _check_progress(self, link: zmq.Socket[bytes]) -> None:
+        """Tell the user that nobody watches; after the end, give up a processor that takes nothing."""
+        now_s = time.monotonic()
+        still_s, unwelcome_s = now_s - self._progress_s, now_s - (self._unwelcome_s or now_s)
+        if still_s > UNWATCHED_S and self._backlog.waiting and not link.poll(0, zmq.POLLOUT):
+            self._warn(f"the processor at {self._endpoint} went away")
+        if unwelcome_s > UNWATCHED_S:
+            self._warn(self.problem or f"no processor answers at {self._endpoint}")
+        refused = bool(self.problem) and min(unwelcome_s, still_s) > REFUSED_S
+        if self._end and (self._deserted or refused or still_s > self._give_up_s):
             self.problem = self.problem or f"no sign of a processor at {self._endpoint} for {still_s:.0f} s"
             self._done.set()
+
+    def _warn(self, reason: str) -> None:
+        if reason not in self._warned:
+            self._warned.add(reason)
+            _log.warning("no guard watches this run: %s; frames are kept meanwhile", reason)
 
     def _keep_the_rest(self) -> None:
         try:
@@ -245,3 +272,10 @@ class Sender(threading.Thread):
             left = len(self._backlog)
             self._backlog.lost += left
             self.problem = f"{left} frames could not be kept: {error}"
+
+
+def _user_spool() -> Path:
+    """The user's own folder for frames that no processor has taken; it survives a reboot."""
+    from streamer.resources import spool_dir  # not at import: a script that streams need not pay for it
+
+    return spool_dir()

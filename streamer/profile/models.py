@@ -22,6 +22,9 @@ from streamer.core import Calibration
 
 UNKNOWN = "unknown"
 
+#: No laser on a microscope is stronger: 100 W.
+MAX_MICROWATTS = 1e8
+
 
 def _none_if_unknown(value: object) -> object:
     return None if value == UNKNOWN else value
@@ -101,6 +104,8 @@ class Laser(Table):
     def _one_power_and_the_shape(self) -> Self:
         if len(self.model_fields_set & {"power_uw", "power_mw"}) != 1:
             raise ValueError('give the power once, as power_uw or power_mw (a number or "unknown")')
+        if (self.microwatts or 0.0) > MAX_MICROWATTS:
+            raise ValueError(f"a power of {self.microwatts:g} uW is beyond any laser; check the unit")
         if (self.role == "depletion") != (self.psf is not None):
             raise ValueError('psf ("donut" or "top-hat") belongs to a depletion laser, and only there')
         return self
@@ -114,6 +119,17 @@ class Scan(Table):
     pixel_nm: Positive
     shape_px: Shape
     frame_ms: PositiveOrUnknown
+
+    @model_validator(mode="after")
+    def _frame_holds_its_dwell(self) -> Self:
+        rows, columns = self.shape_px
+        dwell_ms = self.dwell_us * self.line_accumulation * rows * columns / 1e3
+        if self.frame_ms is not None and self.frame_ms < dwell_ms:
+            raise ValueError(
+                f"frame_ms = {self.frame_ms:g} is shorter than the dwell of all pixels, {dwell_ms:g} ms; "
+                "give the time of a whole frame"
+            )
+        return self
 
 
 class DetectorCalibration(Table):

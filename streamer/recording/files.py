@@ -13,6 +13,8 @@ from streamer.errors import RecordingError
 _CURES = {
     errno.ENOSPC: "disk full; free space or record to another disk (what was acknowledged is readable)",
     errno.EDQUOT: "disk quota used up; free space or record to another disk",
+    errno.ENOENT: "cannot be made here; choose another folder with --out",
+    errno.ENOTDIR: "cannot be made here; choose another folder with --out",
     errno.EROFS: "file system is read-only; choose another folder with --out",
     errno.EACCES: "may not be written; choose another folder with --out or change its permissions",
     errno.EPERM: "may not be written; choose another folder with --out or change its permissions",

@@ -12,16 +12,17 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from streamer.errors import RecordingError, SourceError
+from streamer.errors import SourceError, UsageError
 from streamer.recording.files import replace_file, writing
 
 
 class PackageUsed(BaseModel):
-    """A model package as it was at the time of the run: its id and the sha256 of each of its files."""
+    """A model package as it was at the time of the run: id, folder, and the sha256 of each of its files."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
+    folder: str = ""
     sha256: dict[str, str]
 
 
@@ -111,11 +112,12 @@ def create_run(path: Path, info: RunInfo) -> RunFolder:
     """Create the folder of a new run with its `run.json`.
 
     Raises:
-        RecordingError: the folder holds something already, or cannot be written.
+        UsageError: the folder holds something already.
+        RecordingError: it cannot be written.
     """
     with writing(path):
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise RecordingError(f"{path}: exists and is not empty; choose a new folder with --out")
+            raise UsageError(f"{path}: exists and is not empty; choose a new folder with --out")
         path.mkdir(parents=True, exist_ok=True)
         run = RunFolder(path)
         write_info(run, info)

@@ -37,7 +37,7 @@ class PreviewSink:
         #: Loopback address that it publishes at.
         self.endpoint = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
         self._run, self._dose, self._counts = run, dose, counts
-        self._started_s = time.monotonic()
+        self._started_s = 0.0
         self._recorded = self._processed = 0
         self._decision = CONTINUE
         self._last: dict[str, object] = {}
@@ -50,11 +50,12 @@ class PreviewSink:
         if outcome.result is None:
             return
         self._processed += 1
+        self._started_s = self._started_s or time.monotonic()
         elapsed_s = time.monotonic() - self._started_s
         self._last = {
             "seq": outcome.frame.seq,
             "lag_ms": outcome.lag_ms,
-            "fps": self._recorded / elapsed_s if elapsed_s else 0.0,
+            "fps": (self._recorded - 1) / elapsed_s if elapsed_s else 0.0,
             "timings_ms": dict(outcome.timings_ms),
             "waiting": outcome.waiting,
             "dose": dict(self._dose(outcome.frame.seq + 1)),
@@ -79,7 +80,7 @@ class PreviewSink:
             "recorded": self._recorded,
             "processed": self._processed,
             "decision": {"action": self._decision.action, "reason": self._decision.reason},
-            "elapsed_s": time.monotonic() - self._started_s,
+            "elapsed_s": time.monotonic() - self._started_s if self._started_s else 0.0,
         }
         with contextlib.suppress(zmq.ZMQError):  # who watches must not hurt the recording
             self._socket.send(json.dumps(snapshot).encode(), zmq.NOBLOCK)

@@ -34,6 +34,7 @@ from streamer.wire import (
 from streamer.wire.clock import host_clock
 from streamer.wire.waker import Waker
 
+NO_HELLO = "say hello first"
 _TICK_MS = 500
 _BYE_S = 1.0
 
@@ -44,6 +45,7 @@ class LinkCounts:
 
     Attributes:
         received: frames of this run that arrived, each counted once.
+        first_seq: the first frame offered to this processor; an earlier recording has those before it.
         missing: sequence numbers that never arrived.
         duplicates: frames that arrived again, after a reconnect.
         lost: frames given up, by the hook or here, because memory and spool were full.
@@ -53,6 +55,7 @@ class LinkCounts:
     """
 
     received: int
+    first_seq: int = 0
     missing: int = 0
     duplicates: int = 0
     lost: int = 0
@@ -117,7 +120,7 @@ class LiveSource:
         self._peer: bytes | None = None
         self._hello: Hello | None = None
         self._end: End | None = None
-        self._next_seq = self._received = self._missing = self._duplicates = 0
+        self._first_seq = self._next_seq = self._received = self._missing = self._duplicates = 0
         self._received_ns: dict[int, int] = {}
         self._refused: Counter[str] = Counter()
         self._heard_s = 0.0
@@ -184,6 +187,7 @@ class LiveSource:
             acquired = self._end.acquired if self._end else self._next_seq
             return LinkCounts(
                 received=self._received,
+                first_seq=self._first_seq,
                 missing=self._missing + max(0, acquired - self._next_seq),
                 duplicates=self._duplicates,
                 lost=self._backlog.lost,
@@ -254,7 +258,7 @@ class LiveSource:
         if isinstance(message, Hello):
             self._greet(peer, message)
         elif peer != self._peer:
-            raise WireError("say hello first")
+            raise WireError(NO_HELLO)
         self._heard_s = time.monotonic()
         match message:
             case Frame(seq=seq):
@@ -277,8 +281,9 @@ class LiveSource:
         if hello.policy not in ("lossless", "latest"):
             raise WireError(f"policy {hello.policy!r}; use lossless or latest")
         if self._hello is None:
-            self._next_seq = hello.first_seq  # an earlier processor has those before it
+            self._next_seq = self._first_seq = hello.first_seq  # an earlier processor has those before it
         self._peer, self._hello = peer, hello
+        self._refused.pop(NO_HELLO, None)  # it spoke before it knew us, and has introduced itself since
         self._send(peer, Welcome(next_seq=self._next_seq))
 
     def _take_in(self, seq: int, parts: list[memoryview], received_ns: int) -> None:

@@ -167,7 +167,8 @@ def _pixel_nm(tif: tifffile.TiffFile) -> float | None:
 def _notes(heads: Sequence[_Head]) -> tuple[str, ...]:
     levels = [head.zero_level for head in heads]
     return tuple(
-        f"{levels.count(level)} of {len(heads)} files state {level:g} as the grey level of no light (ImageJ)"
+        f"{levels.count(level)} of {len(heads)} files state {level:g} as the grey level of no light "
+        f"(ImageJ); replay these apart with --offset {level:g}"
         for level in sorted(set(levels) - {0.0})
     )
 

@@ -98,7 +98,7 @@ def test_a_folder_that_holds_something_is_not_touched(cli: Cli, tmp_path: Path) 
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "thesis.txt").write_text("mine")
     done = cli("demo", "--out", tmp_path / "run")
-    assert done.code == 1
+    assert done.code == 2
     assert "choose a new folder" in one_line(done.err)
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["thesis.txt"]
 
@@ -130,7 +130,8 @@ def test_a_full_disk_ends_the_run_and_every_frame_is_somewhere(
     )
     assert told, done.err
     acknowledged, acquired, kept = int(told[1]), int(told[2]), Path(told[3])
-    again = cli("replay", kept, "--profile", "abberior_er_low", "--out", tmp_path / "rest", "--json")
+    rescue = one_line(done.err).rsplit("streamer ", 1)[1].split()
+    again = cli(*rescue, "--out", tmp_path / "rest", "--json")
     kept.unlink()
     assert again.code == 0, again.err
     recorded = [json.loads(line)["seq"] for line in (out / "frames.jsonl").read_text().splitlines()]
@@ -148,7 +149,16 @@ def test_a_read_only_disk_is_told(cli: Cli, small_disk: Path) -> None:
 
 @pytest.mark.parametrize(
     "args",
-    [("demo", "--frames", "0"), ("demo", "--bleaching", "-1"), ("replay",), ("nonsense",)],
+    [
+        ("demo", "--frames", "0"),
+        ("demo", "--bleaching", "-1"),
+        ("demo", "--bleaching", "inf"),
+        ("demo", "--frame-ms", "nan"),
+        ("demo", "--engine", "abacus"),
+        ("replay",),
+        ("replay", "x.tif", "--offset", "nan"),
+        ("nonsense",),
+    ],
     ids=lambda args: " ".join(args),
 )
 def test_bad_usage_ends_with_2(cli: Cli, args: tuple[str, ...]) -> None:

@@ -15,8 +15,8 @@ import pytest
 import zarr
 
 from streamer import Hook
-from streamer.apps.children import Child
-from streamer.apps.processor import ProcessorSettings, processor_process
+from streamer.apps.live import processor_child
+from streamer.apps.processor import ProcessorSettings
 from streamer.errors import RunError
 from streamer.wire import read_spool
 
@@ -35,7 +35,7 @@ def test_every_frame_is_in_the_recording_or_with_the_hook(tmp_path: Path) -> Non
     settings = ProcessorSettings(
         profile="abberior_er_low", out=tmp_path / "run", endpoint="tcp://127.0.0.1:*", shape_yx=SHAPE
     )
-    with Child("processor", processor_process, settings) as processor:
+    with processor_child(settings) as processor:
         endpoint = processor.expect("ready")["endpoint"]
         hook = Hook("abberior_er_low", endpoint, spool_dir=tmp_path / "spool")
         for seq in range(100):
@@ -67,7 +67,7 @@ def test_an_ended_run_is_closed_and_tells_both_sides(tmp_path: Path, ends: str) 
     settings = ProcessorSettings(
         profile="abberior_er_low", out=tmp_path / "run", endpoint="tcp://127.0.0.1:*", shape_yx=SHAPE
     )
-    with Child("processor", processor_process, settings) as processor:
+    with processor_child(settings) as processor:
         endpoint = processor.expect("ready")["endpoint"]
         hook = Hook("abberior_er_low", endpoint, spool_dir=tmp_path / "spool")
         for seq in range(5):

@@ -13,6 +13,8 @@ import tifffile
 import zarr
 from apps_cli import Cli
 
+from streamer.resources import search_path
+
 Demo = tuple[Path, dict[str, Any]]
 
 
@@ -31,6 +33,34 @@ def test_a_replay_recomputes_the_same_verdicts_and_pixels(quick_demo: Demo, cli:
         old, new = (zarr.open_array(folder / image, mode="r")[:] for folder in (run, tmp_path / "again"))
         np.testing.assert_array_equal(old, new)
     assert done.json["summary"]["stop"]["frame"] == report["stop"]["frame"]
+
+
+@pytest.mark.live
+def test_a_run_is_replayed_with_the_very_models_it_was_recorded_with(
+    quick_demo: Demo, cli: Cli, tmp_path: Path
+) -> None:
+    """Own models are found by their folder; where it is gone, the user is told what to give."""
+    folder = next(path for path in search_path("models") if (path / "er-denoise-live").is_dir())
+    mine = Path(shutil.copytree(folder / "er-denoise-live", tmp_path / "mine"))
+    options = ("--out", tmp_path / "first", "--model", mine, "--json")
+    assert cli("replay", quick_demo[0], *options).code == 0
+    done = cli("replay", tmp_path / "first", "--out", tmp_path / "second", "--json")
+    assert done.code == 0, done.err
+    assert done.json["comparison"]["identical"] == quick_demo[1]["processed"]
+    mine.rename(tmp_path / "moved")
+    done = cli("replay", tmp_path / "first", "--out", tmp_path / "third")
+    assert done.code == 2
+    assert "give its folder with --model" in done.err
+
+
+@pytest.mark.live
+def test_another_precision_is_told_beside_the_verdicts_it_changes(
+    quick_demo: Demo, cli: Cli, tmp_path: Path
+) -> None:
+    options = ("--out", tmp_path / "again", "--engine", "torch", "--quiet")
+    done = cli("replay", quick_demo[0], *options)
+    assert done.code == 0, done.err
+    assert "denoiser runtime openvino, now torch" in done.out
 
 
 @pytest.mark.live

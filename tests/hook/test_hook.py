@@ -14,6 +14,7 @@ import pytest
 
 from streamer import Hook
 from streamer.core import Decision, Frame, Outcome
+from streamer.errors import UsageError
 from streamer.sources.live import LiveSource
 from streamer.wire import read_spool
 
@@ -111,6 +112,38 @@ def test_what_the_hook_cannot_take_is_counted_and_never_raised(
     assert source.counts().dropped == 1
 
 
+@pytest.mark.parametrize(
+    "odd", [np.zeros((20, 31), np.uint16), np.zeros((20, 30), np.uint8)], ids=["size", "type"]
+)
+def test_a_frame_of_another_camera_mode_does_not_end_the_run(source: LiveSource, odd: np.ndarray) -> None:
+    recorder = Recorder(source)
+    with Hook("rig", source.endpoint) as hook:
+        for pixels in (image(0), odd, image(2)):
+            hook.image_process_fn(pixels, {})
+    recorder.join(10)
+    assert [frame.seq for frame in recorder.frames] == [0, 2]
+    report = hook.report()
+    assert (report.acquired, report.rejected, source.counts().dropped) == (3, 1, 1)
+    assert "use a hook per camera mode" in report.errors[0]
+
+
+@pytest.mark.parametrize("bad", [{"policy": "newest"}, {"planned": -1}, {"ram_mb": -1}], ids=str)
+def test_arguments_that_make_no_sense_are_refused_at_once(bad: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="Hook: "):
+        Hook("rig", **bad)
+
+
+def test_the_user_is_warned_while_no_processor_watches(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamer.hook.sender.UNWATCHED_S", 0.0)
+    hook = Hook("rig", "tcp://127.0.0.1:9", spool_dir=tmp_path)
+    while not caplog.records:
+        threading.Event().wait(0.05)
+    hook.close(timeout_s=0.1)
+    assert "no guard watches this run: no processor answers" in caplog.records[0].message
+
+
 def test_a_stop_that_nothing_can_carry_out_is_told(source: LiveSource) -> None:
     Recorder(source, stop_at=0)
     hook = Hook("rig", source.endpoint)
@@ -124,7 +157,7 @@ def test_a_hook_under_another_profile_is_refused_and_its_frames_are_kept(
 ) -> None:
     hook = Hook("another", source.endpoint, spool_dir=tmp_path)
     hook.image_process_fn(image(0), {})
-    report = hook.close(timeout_s=1)
+    report = hook.close(timeout_s=60)  # the refusal is final long before
     assert "profile another, this processor rig" in report.problem
     assert report.kept is not None
 

@@ -104,6 +104,12 @@ PROBLEMS = {
         "signal_min = 25\n[guards.actions.photons]\nreject = 'halt'",
         '[guards.actions.photons] reject = "halt"; use "ignore", "note" or "stop"',
     ),
+    "frame shorter than its dwell": (
+        "frame_ms = 600",
+        "frame_ms = 1",
+        "[scan] frame_ms = 1 is shorter than the dwell of all pixels, 180 ms; give the time of a whole frame",
+    ),
+    "impossible power": ("power_uw = 4.8", "power_uw = 4.8e9", "beyond any laser; check the unit"),
     "name of another file": ('name = "rig2"', 'name = "rig3"', 'name = "rig3"; use "rig2"'),
     "misspelt table": ("[scan]", "[scam]", "[scam] = "),
     "not TOML": ("[scan]", "[scan", "not TOML: "),

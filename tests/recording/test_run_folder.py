@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from streamer.errors import RecordingError, SourceError
+from streamer.errors import RecordingError, SourceError, UsageError
 from streamer.recording import PackageUsed, RunFolder, RunInfo, create_run, is_run, profile_hash, read_info
 from streamer.recording.files import writing
 
@@ -44,7 +44,7 @@ def test_a_place_that_is_taken_is_refused_and_left_alone(tmp_path: Path, existin
     mine = place if existing == "file" else place / "mine.txt"
     mine.parent.mkdir(exist_ok=True)
     mine.write_text("mine")
-    with pytest.raises(RecordingError, match=r"exists and is not empty; choose a new folder with --out"):
+    with pytest.raises(UsageError, match=r"exists and is not empty; choose a new folder with --out"):
         create_run(place, RunInfo())
     assert mine.read_text() == "mine"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from streamer.cli.main import app
@@ -34,3 +35,14 @@ def test_steps_and_minutes_together_are_refused(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, told)
     assert isinstance(result.exception, UsageError)
     assert "give one of them" in str(result.exception)
+
+
+@pytest.mark.parametrize(("patch", "field"), [(33, 96), (128, 64)], ids=["no multiple", "too large"])
+def test_patches_that_do_not_fit_are_refused_before_anything_is_simulated(
+    tmp_path: Path, patch: int, field: int
+) -> None:
+    sizes = ["--patch-px", str(patch), "--field-px", str(field)]
+    result = CliRunner().invoke(app, ["train", "--kind", "denoiser", "--out", str(tmp_path / "x"), *sizes])
+    assert isinstance(result.exception, UsageError)
+    assert "use a multiple of 16, at most" in str(result.exception)
+    assert not (tmp_path / "x").exists()
