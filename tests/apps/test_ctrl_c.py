@@ -25,7 +25,13 @@ def interrupted(args: tuple[str, ...], out: Path, moment: Callable[[], bool]) ->
     """Start a command, wait for the moment, send Ctrl-C to all of it, and let it end."""
     command = [sys.executable, "-m", "streamer", *args, "--out", str(out)]
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # A suite that runs in the background inherits that Ctrl-C is ignored; a terminal's command does not.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     until(lambda: moment() or process.poll() is not None)
     assert process.poll() is None, process.communicate()
