@@ -24,9 +24,9 @@ Engine = Annotated[
 ]
 Precision = Annotated[
     Literal["auto", "f32", "bf16"],
-    typer.Option(help="Of the arithmetic; auto: bf16 where that is faster."),
+    typer.Option(help="Of the arithmetic; auto: bf16 with AMX if faster."),
 ]
-Threads = Annotated[int | None, typer.Option(min=1, help="Threads of the networks; default all cores.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Threads of the networks; default physical cores.")]
 Out = Annotated[Path | None, typer.Option(help="Folder of the recording; default runs/<time>.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No live view, only the summary.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON; no live view.")]

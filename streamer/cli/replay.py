@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from streamer.cli import options
@@ -63,17 +66,18 @@ def replay(
         models=chosen,
         speed=speed,
     )
-    columns = (TextColumn("replay"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with (
-        options.interruptible(settings.out),
-        Progress(*columns, console=options.console(as_json), disable=quiet or as_json) as bar,
-    ):
-        task = bar.add_task("replay", total=None, visible=False)
-        report = run_replay(
-            settings,
-            on_frame=lambda done, of: bar.update(task, completed=done, total=of, visible=True),
-        )
+    with options.interruptible(settings.out), _progress(options.console(as_json), quiet or as_json) as tick:
+        report = run_replay(settings, on_frame=tick)
     typer.echo(json.dumps(asdict(report), indent=2) if as_json else _in_words(report))
+
+
+@contextmanager
+def _progress(console: Console, hidden: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar with the time left, from the first frame on; what to tell it is frames done, of how many."""
+    columns = (TextColumn("replay"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=hidden) as bar:
+        task = bar.add_task("replay", total=None, visible=False)
+        yield lambda done, of: bar.update(task, completed=done, total=of, visible=True)
 
 
 def _in_words(report: ReplayReport) -> str:
