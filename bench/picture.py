@@ -51,13 +51,13 @@ def main(
 ) -> None:
     """Expose, denoise, segment, draw."""
     profile = load_profile("abberior_er_low")
-    scene = Scene(SceneSettings(seed=seed, shape_yx=profile.scan.shape_px, pixel_nm=profile.scan.pixel_nm))
+    scene = Scene(SceneSettings(seed=seed, shape_yx=profile.shape_px, pixel_nm=profile.pixel_nm))
     exposure = scene.expose(0, 0.0, LOW_DOSE)
     composer = Composer(profile, load_models(ModelSettings(model=model)))
     stages = composer.stages(planned=1)
     result = stages.segment(stages.denoise(Frame(pixels=exposure.counts, seq=0)))
     out.parent.mkdir(parents=True, exist_ok=True)
-    picture(exposure, result, profile.scan.pixel_nm / 1e3).savefig(out)
+    picture(exposure, result, profile.pixel_nm / 1e3).savefig(out)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ StreamerError             one clear line: the value, the place, the cure
     ├── RecordingError    the recording cannot be written or continued
     ├── EngineError       a network cannot be compiled or run here
     ├── LinkError         the other process cannot be reached or does not speak our wire
-    └── MicroscopeError   the acquisition engine or one of its devices failed
+    ├── MicroscopeError   the acquisition engine or one of its devices failed
+    └── ProcessDiedError  another of our processes ended without a word
 """
 
 
@@ -55,3 +56,7 @@ class LinkError(RunError):
 
 class MicroscopeError(RunError):
     """An acquisition engine or device that failed."""
+
+
+class ProcessDiedError(RunError):
+    """Another of our processes that ended without a word: killed, or crashed."""

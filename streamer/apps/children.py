@@ -6,13 +6,14 @@ import contextlib
 import json
 import multiprocessing
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Self
 
-from streamer.errors import RunError, StreamerError
+from streamer.errors import ProcessDiedError, StreamerError
 
 #: Nothing a child says is longer.
 MAX_MESSAGE_BYTES = 1 << 26
@@ -26,6 +27,7 @@ class Child:
         target: runs in the process with `settings` and its end of the pipe.
         settings: plain values that survive a spawn.
         if_it_dies: what the user should know if it ends without a word.
+        on_words: told lines for the user, which may come at any time, whenever somebody listens.
     """
 
     def __init__(
@@ -35,11 +37,13 @@ class Child:
         settings: object,
         *,
         if_it_dies: str,
+        on_words: Callable[[list[str]], None] = lambda lines: None,
     ) -> None:
         # Spawned, not forked: a fork would take along threads, sockets and an acquisition core half-way.
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self.name, self._if_it_dies = name, if_it_dies
+        self.name, self._if_it_dies, self._on_words = name, if_it_dies, on_words
+        self._heard: list[dict[str, Any]] = []
         self.process = context.Process(target=target, args=(settings, theirs), name=name)
         with _deaf_to_ctrl_c():
             self.process.start()
@@ -49,24 +53,40 @@ class Child:
         """The next message; None if there is none within `timeout_s` (None waits for as long as it takes).
 
         Raises:
-            StreamerError: the process ended in this error, or without a word.
+            ProcessDiedError: the process ended without a word.
+            StreamerError: it ended in this error.
         """
-        if not self._pipe.poll(timeout_s):
-            return None
-        try:
-            message: dict[str, Any] = json.loads(self._pipe.recv_bytes(MAX_MESSAGE_BYTES))
-        except (EOFError, OSError):
-            self.process.join(5)
-            raise RunError(
-                f"the {self.name} process died (exit code {self.process.exitcode}); {self._if_it_dies}"
-            ) from None
+        while not self._heard:
+            if not self._pipe.poll(timeout_s):
+                return None
+            self._listen()
+        message = self._heard.pop()
         if "error" in message:
             raise _error(message)
         return message
 
     def has_news(self) -> bool:
-        """Whether `hear` would return at once."""
-        return self._pipe.poll(0)
+        """Whether `hear` would return at once, or raise."""
+        try:
+            while not self._heard and self._pipe.poll(0):
+                self._listen()
+        except ProcessDiedError:
+            return True
+        return bool(self._heard)
+
+    def _listen(self) -> None:
+        """Take one message from the pipe; words go to the user."""
+        try:
+            message: dict[str, Any] = json.loads(self._pipe.recv_bytes(MAX_MESSAGE_BYTES))
+        except (EOFError, OSError):
+            self.process.join(5)
+            raise ProcessDiedError(
+                f"the {self.name} process died (exit code {self.process.exitcode}); {self._if_it_dies}"
+            ) from None
+        if "words" in message:
+            self._on_words(message["words"])
+        else:
+            self._heard.append(message)
 
     def expect(self, key: str) -> Any:
         """Wait for the message that holds `key`."""
@@ -107,10 +127,20 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
         yield  # only the main thread may set signals, and only it gets KeyboardInterrupt
         return
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _ignore_console(True)
     try:
         yield
     finally:
+        _ignore_console(False)
         signal.signal(signal.SIGINT, before)
+
+
+def _ignore_console(ignored: bool) -> None:
+    """Windows' children inherit no handlers, but whether Ctrl-C is ignored at all; never tried there."""
+    if sys.platform == "win32":
+        import ctypes
+
+        ctypes.windll.kernel32.SetConsoleCtrlHandler(None, ignored)
 
 
 def _error(message: dict[str, Any]) -> StreamerError:

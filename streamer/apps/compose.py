@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 import streamer
 from streamer.core import Calibration, Decision, Frame, Result, Verdict
@@ -17,8 +18,24 @@ from streamer.engines import Precision
 from streamer.errors import PackageError, ProfileError
 from streamer.guards import Guard, InputRange, Photons, SignalMap, Similarity, warm_up
 from streamer.package import ModelPackage, load_package
-from streamer.pipeline import Compiled, Denoised, denoise, policy, running, segment
-from streamer.profile import HardwareProfile, dose
+from streamer.pipeline import (
+    Checkpoints,
+    Compiled,
+    Denoised,
+    Running,
+    denoise,
+    fits,
+    policy,
+    present_values,
+    process,
+    region_of,
+    registered,
+    restored,
+    segment,
+    split,
+    views,
+)
+from streamer.profile import HardwareProfile, Ledger
 from streamer.recording import PackageUsed, RunInfo, profile_hash
 
 #: The model a run uses when none is named.
@@ -58,10 +75,12 @@ class Models:
 class Stages:
     """What `streamer.pipeline.process` is made of for one run."""
 
+    split: Callable[[Frame], tuple[tuple[Frame, ...], tuple[Verdict, ...]]]
     denoise: Callable[[Frame], Denoised]
     segment: Callable[[Denoised], Result]
-    guards: tuple[Callable[[Result], Verdict], ...]
-    policy: Callable[[Sequence[Verdict]], Decision]
+    judge: Callable[[Result], tuple[Verdict, ...]]
+    policy: Callable[[Frame, Sequence[Verdict]], Decision]
+    checkpoint: Callable[[], Mapping[str, NDArray[Any]] | None]
 
     def as_arguments(self) -> dict[str, Any]:
         """Keyword arguments of `process`."""
@@ -117,24 +136,35 @@ class Composer:
     ) -> None:
         self.profile, self.models = profile, models
         self.calibration = calibration or _calibration_of(profile)
+        #: Detection channels that a frame is cut into; none where it is not cut.
+        self.channels = profile.detector.channels if profile.detector.splits else ()
         self._trained = _trained_range(models.denoiser.package)
-        said = profile.policy.model_dump(exclude={"planned_frames"})
-        self._decide = partial(policy.step, responses=profile.guards.actions.model_dump(), **said)
-        self._energy_uj = {
-            f"{line.line} uJ/px": line.energy_pj * 1e-6
-            for line in dose(profile)
-            if line.energy_pj is not None
+        self._reactions = {
+            **profile.policy.model_dump(exclude={"planned_frames"}),
+            "responses": profile.guards.actions.model_dump(),
+            "knobs": profile.control.knobs,
+            "pause_s": profile.control.pause_s,
         }
 
-    def stages(self, *, planned: int) -> Stages:
-        """Stages for one run; guards and policy start afresh.
+    def stages(self, *, planned: int, checkpoint: Mapping[str, NDArray[Any]] | None = None) -> Stages:
+        """Stages for one run; guards and policy start afresh, or where a checkpoint left them.
 
         Args:
             planned: frames planned, over which the error rates of the guards hold; 0 takes the profile's.
+            checkpoint: `Outcome.checkpoint` of a run that goes on.
+
+        Raises:
+            SourceError: the checkpoint is not of a run with these guards.
         """
         denoiser, segmenter = self.models.denoiser, self.models.segmenter
-        guards = self.guards(planned=planned or self.profile.policy.planned_frames)
+        planned = planned or self.profile.policy.planned_frames
+        guards = self.guards(planned=planned * max(1, len(self.channels)))
+        seen, decided = views.ViewsState(), policy.start(self.profile.control.knobs)
+        if checkpoint is not None:
+            seen, decided = restored(checkpoint, guards, decided)
+        judge, decide = Running(partial(views.step, guards=guards), seen), Running(self._decide, decided)
         return Stages(
+            split=partial(split, channels=self.channels),
             denoise=partial(
                 denoise,
                 calibration=self.calibration,
@@ -142,12 +172,23 @@ class Composer:
                 size_multiple=denoiser.package.size_multiple,
             ),
             segment=partial(segment, network_for=segmenter, size_multiple=segmenter.package.size_multiple),
-            guards=tuple(running(guard.step, guard.start()) for guard in guards),
-            policy=running(self._decide, policy.start()),
+            judge=judge,
+            policy=decide,
+            checkpoint=Checkpoints(lambda: judge.state, lambda: decide.state, guards),
         )
 
+    def _decide(
+        self, state: policy.PolicyState, frame: Frame, verdicts: Sequence[Verdict]
+    ) -> tuple[policy.PolicyState, Decision]:
+        present = present_values(self.profile, frame)
+        return policy.step(state, verdicts, present=present, **self._reactions)
+
     def guards(self, *, planned: int) -> tuple[Guard[Any], ...]:
-        """The guards with the profile's thresholds, in the order of their verdicts."""
+        """The guards with the profile's thresholds, in the order of their verdicts.
+
+        Args:
+            planned: results planned, of all views together.
+        """
         said, read_noise_e = self.profile.guards, self.calibration.read_noise_e
         low, high = self._trained
         return (
@@ -169,14 +210,31 @@ class Composer:
         )
 
     def warm_up(self, shape_yx: tuple[int, int]) -> None:
-        """Compile networks and kernels, so that the first real frame need not wait for them."""
-        stages = self.stages(planned=1)
-        stages.segment(stages.denoise(Frame(pixels=np.ones(shape_yx, np.uint16), seq=0)))
-        warm_up(self.guards(planned=1), shape_yx)
+        """Compile networks and kernels, so that the first real frame need not wait for them.
 
-    def dose_so_far(self, frames: int) -> dict[str, float]:
-        """Light on one pixel after so many frames, by laser line; lines of unknown power are left out."""
-        return {line: frames * energy_uj for line, energy_uj in self._energy_uj.items()}
+        Args:
+            shape_yx: of the sensor's frames.
+
+        Raises:
+            ProfileError: the region of a detection channel lies beyond such a frame.
+        """
+        for channel in self.channels:
+            if not fits(channel, shape_yx):
+                raise ProfileError(
+                    f"{self.profile.name}: [[detector.channels]] {channel.name}: region_px = "
+                    f"{list(region_of(channel))} lies beyond frames of {shape_yx[0]} x {shape_yx[1]} pixels; "
+                    "give the regions for this camera setting, or set the camera to the regions' sensor size"
+                )
+        stages = self.stages(planned=1)
+        parts, _ = stages.split(Frame(pixels=np.ones(shape_yx, np.uint16), seq=0))
+        for part in parts:
+            result = stages.segment(stages.denoise(part))
+            registered(result, (result.denoised, result.labels), self.channels)
+            warm_up(self.guards(planned=1), part.mode.shape_yx)
+
+    def ledger(self, start: Mapping[str, float] | None = None) -> Ledger:
+        """The light of a run by laser line; `start` is that of its frames so far."""
+        return Ledger(self.profile, start)
 
     @property
     def engine_keys(self) -> dict[str, Any]:
@@ -191,7 +249,7 @@ class Composer:
             {
                 "source": dict(source),
                 "pixel_nm": pixel_nm,
-                "interval_s": profile.scan.frame_ms / 1e3 if profile.scan.frame_ms else None,
+                "interval_s": profile.frame_ms / 1e3 if profile.frame_ms else None,
                 "calibration": asdict(self.calibration),
                 "profile": stated,
                 "profile_sha256": profile_hash(stated),
@@ -210,12 +268,25 @@ class Composer:
         )
 
 
+def catch_up(stages: Stages, frames: Iterable[Frame]) -> None:
+    """Process frames again that a run recorded after its checkpoint, without recording them.
+
+    Guards and policy then stand where they stood after the last of them, to the last bit.
+
+    Args:
+        stages: restored from the checkpoint.
+        frames: recorded after it, in order; `checkpoint["seq"]` is the newest that it knows.
+    """
+    process(frames, record=lambda frame: None, sinks=(), lag=lambda frame: (0.0, 0), **stages.as_arguments())
+
+
 def _calibration_of(profile: HardwareProfile) -> Calibration:
     calibration = profile.calibration()
     if calibration is None:
         raise ProfileError(
-            f"{profile.name}: [detector.calibration] is unknown; measure gain, offset and read noise of "
-            "the camera and state them, because networks and guards work on photons"
+            f"{profile.name}: [detector.calibration] gain_e_per_adu, offset_adu and read_noise_e are not all "
+            "known, and grey levels are no photons, on which networks and guards work; measure them "
+            "(a dark and a flat series give all three) and state them there"
         )
     return calibration
 

@@ -71,7 +71,7 @@ def demo(settings: DemoSettings, *, console: Console, quiet: bool = False) -> di
     """
     profile = load_profile(settings.profile)
     rate = settings.bleaching * bleaching_for(SURVIVAL, AT_FRAME, planned_light(profile))
-    shape_yx = settings.shape_yx or profile.scan.shape_px
+    shape_yx = settings.shape_yx or profile.shape_px
     scene = scene_settings(profile, seed=settings.seed, bleaching=rate, shape_yx=shape_yx)
     processing = ProcessorSettings(
         profile=settings.profile,

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
 
 from streamer.apps.children import Child
 from streamer.apps.processor import ProcessorSettings, processor_process
+from streamer.errors import ProcessDiedError
 from streamer.preview import Feed, watch
+from streamer.recording import RunFolder, is_run
+
+#: A processor that dies so often in a row without recording a frame will not do better the next time.
+FRUITLESS_DEATHS = 10
 
 
 def live(
@@ -17,40 +23,76 @@ def live(
     *,
     console: Console,
     quiet: bool = False,
-    on_ready: Callable[[str], None] = lambda endpoint: None,
+    on_ready: Callable[[dict[str, Any]], None] = lambda ready: None,
+    on_words: Callable[[list[str]], None] = lambda lines: None,
 ) -> dict[str, Any]:
     """Wait for a hook, process and show its run until it ends; the run's `Summary` as plain values.
+
+    A processor that dies without a word is started again and goes on in the same recording: the hook keeps
+    meanwhile what comes.
 
     Args:
         settings: what to run.
         console: where the view goes.
         quiet: no view.
-        on_ready: told the address to give to the hook.
+        on_ready: told the addresses of each processor that is ready for the hook.
+        on_words: told what the user should know meanwhile, a line each.
 
     Raises:
         KeyboardInterrupt: Ctrl-C; the recording is closed.
+        ProcessDiedError: the processor dies again and again without recording a frame.
         StreamerError: as `streamer.apps.processor.run_processor`.
     """
-    with processor_child(settings) as processor:
-        ready = processor.expect("ready")
-        on_ready(ready["endpoint"])
+    fruitless = 0
+
+    def ready_at(ready: dict[str, Any]) -> None:
+        nonlocal settings  # the hook looks for the next processor where it found this one
+        settings = replace(settings, endpoint=ready["endpoint"])
+        on_ready(ready)
+
+    while True:
+        before = _rows(settings)
         try:
-            follow(ready["preview"], processor, console=console, quiet=quiet)
-        except KeyboardInterrupt:
-            processor.finish()
-            processor.expect("summary")
-            raise
-        summary: dict[str, Any] = processor.expect("summary")
-        return summary
+            with processor_child(settings, on_words) as processor:
+                return _one_run(processor, console, quiet, ready_at)
+        except ProcessDiedError as death:
+            fruitless = fruitless + 1 if _rows(settings) == before else 0
+            if not is_run(settings.out) or fruitless == FRUITLESS_DEATHS:
+                raise
+            settings = replace(settings, resume=True, restarted=True)
+            on_words([f"{death}; another one goes on"])
 
 
-def processor_child(settings: ProcessorSettings) -> Child:
+def _one_run(
+    processor: Child, console: Console, quiet: bool, ready_at: Callable[[dict[str, Any]], None]
+) -> dict[str, Any]:
+    ready = processor.expect("ready")
+    ready_at(ready)
+    try:
+        follow(ready["preview"], processor, console=console, quiet=quiet)
+    except KeyboardInterrupt:
+        processor.finish()
+        processor.expect("summary")
+        raise
+    summary: dict[str, Any] = processor.expect("summary")
+    return summary
+
+
+def processor_child(
+    settings: ProcessorSettings, on_words: Callable[[list[str]], None] = lambda lines: None
+) -> Child:
     """The processor as a process of its own."""
     words = f"every frame it acknowledged is in {settings.out}"
-    return Child("processor", processor_process, settings, if_it_dies=words)
+    return Child("processor", processor_process, settings, if_it_dies=words, on_words=on_words)
 
 
 def follow(preview: str, *children: Child, console: Console, quiet: bool) -> None:
     """Show a run until it is over or one of the processes behind it has something to say."""
     with Feed(preview) as feed:
         watch(feed, console=console, quiet=quiet, over=lambda: any(child.has_news() for child in children))
+
+
+def _rows(settings: ProcessorSettings) -> int:
+    """Bytes of rows so far: more of them are more frames."""
+    frames = RunFolder(settings.out).frames
+    return frames.stat().st_size if frames.exists() else 0

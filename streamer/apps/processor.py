@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -15,21 +17,27 @@ from typing import Any
 from streamer.apps import compose
 from streamer.apps.children import ignore_terminal_signals
 from streamer.apps.compose import ModelSettings
+from streamer.apps.preflight import Check, preflight, to_json
+from streamer.apps.recorded import models_as_recorded, recorded_profile
 from streamer.apps.recorder import open_recorder
+from streamer.apps.sessions import Session, begin, resume
 from streamer.apps.summary import Summary, Tally
 from streamer.core import Frame
-from streamer.errors import RunError, StreamerError
+from streamer.errors import StreamerError, UsageError
 from streamer.pipeline import process
-from streamer.profile import HardwareProfile, load_profile
-from streamer.recording import RunFolder, RunInfo, close_run, create_run, write_info
-from streamer.sinks import Sink
-from streamer.sinks.link import LinkSink
+from streamer.profile import HardwareProfile, Ledger, load_profile
+from streamer.recording import RunFolder, RunInfo, close_run, is_run, read_info, write_info
+from streamer.sinks import DecisionsSink, Sink
+from streamer.sinks.link import DeedsSink, LinkSink
 from streamer.sinks.preview import PreviewSink
 from streamer.sources.live import LiveSource
 from streamer.wire import DEFAULT_ENDPOINT, DEFAULT_SILENCE_S, Hello
 
-#: Frames that wait in memory before they wait on disk, and how much disk they may take.
-RAM_BYTES, SPOOL_BYTES = 1 << 29, 1 << 36
+#: Memory for frames that are received and not yet recorded; the others wait with the hook.
+RAM_BYTES = 1 << 29
+
+#: Told words for the user, a line each.
+Say = Callable[[Sequence[str]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,22 +45,30 @@ class ProcessorSettings:
     """Everything the processor process needs to know; plain values, so that it survives a spawn.
 
     Attributes:
-        profile: name or path of the hardware profile.
-        out: folder of the recording, new or empty.
+        out: folder of the recording, new or empty; with `resume`, the recording to go on in.
+        profile: name or path of the hardware profile; None takes the one of the recording to go on in.
+        resume: go on in the recording `out`.
+        restarted: its hook is there and will come back, or has gone for good.
         models: the networks.
-        endpoint: loopback address to listen at for a hook; port `*` takes a free one.
+        endpoint: address to listen at for a hook; port `*` takes a free one.
+        keys: key file of this side; needed for any address but loopback.
         shape_yx: frame size to warm up for; None takes the profile's.
         silence_s: a hook that is silent for so long is given up and the recording closed.
+        dry_run: decide and record, but leave the microscope alone.
         seeds: of a simulation, for the record.
         notes: further provenance.
     """
 
-    profile: str
     out: Path
+    profile: str | None = None
+    resume: bool = False
+    restarted: bool = False
     models: ModelSettings = field(default_factory=ModelSettings)
     endpoint: str = DEFAULT_ENDPOINT
+    keys: Path | None = None
     shape_yx: tuple[int, int] | None = None
     silence_s: float = DEFAULT_SILENCE_S
+    dry_run: bool = False
     seeds: dict[str, int] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
 
@@ -60,9 +76,10 @@ class ProcessorSettings:
 def processor_process(settings: ProcessorSettings, link: Connection) -> None:
     """Target of a spawned process.
 
-    Sends JSON objects through `link`: {"ready": addresses}, then {"summary": ...} or {"error": one line,
-    "exit_code": int}. Any message from the other side ends the run as if the hook had ended. The death of
-    the other side ends only a processor that still waits for a hook: who watches must not hurt a recording.
+    Sends JSON objects through `link`: {"ready": addresses}, any number of {"words": lines for the user}, then
+    {"summary": ...} or {"error": one line, "exit_code": int}. Any message from the other side ends the run as
+    if the hook had ended. The death of the other side ends only a processor that still waits for a hook: who
+    watches must not hurt a recording.
     """
     ignore_terminal_signals()
 
@@ -71,7 +88,12 @@ def processor_process(settings: ProcessorSettings, link: Connection) -> None:
             link.send_bytes(json.dumps(message, default=str).encode())
 
     try:
-        summary = run_processor(settings, on_ready=lambda ready: say({"ready": ready}), finish=link)
+        summary = run_processor(
+            settings,
+            on_ready=lambda ready: say({"ready": ready}),
+            on_words=lambda lines: say({"words": list(lines)}),
+            finish=link,
+        )
         say({"summary": asdict(summary)})
     except StreamerError as error:
         say({"error": str(error), "exit_code": error.exit_code})
@@ -80,63 +102,102 @@ def processor_process(settings: ProcessorSettings, link: Connection) -> None:
 def run_processor(
     settings: ProcessorSettings,
     *,
-    on_ready: Callable[[dict[str, str]], None] = lambda ready: None,
+    on_ready: Callable[[dict[str, Any]], None] = lambda ready: None,
+    on_words: Say = lambda lines: None,
     finish: Connection | None = None,
 ) -> Summary:
     """Listen for one hook, process its frames until it ends, close the recording.
 
     Args:
         settings: what to run.
-        on_ready: told the addresses of the link and the preview once frames may come.
+        on_ready: told the addresses of link and preview, and the process, once frames may come.
+        on_words: told what the user should know before the run.
         finish: ends the run when something can be received from it.
 
     Raises:
-        UsageError: profile, package or address cannot be used.
+        UsageError: profile, package, recording or address cannot be used.
         RunError: the port is taken, a network cannot be compiled, the disk will not have it.
     """
-    profile = load_profile(settings.profile)
-    composer = compose.Composer(profile, compose.load_models(settings.models))
-    composer.warm_up(settings.shape_yx or profile.scan.shape_px)
-    source = _listen(settings, profile)
-    tally, problem = Tally(), "the processor was interrupted"
-    try:
-        run, info = _create_run(settings, composer, source)
-        preview = PreviewSink(run=str(run.path), dose=composer.dose_so_far, counts=lambda: _counts(source))
-        try:
-            on_ready({"endpoint": source.endpoint, "preview": preview.endpoint})
-            if finish:
-                threading.Thread(target=_await_finish, args=(finish, source), daemon=True).start()
-            _record(run, info, composer, source, (LinkSink(source.reply), tally, preview))
-            problem = ""
-        except RunError as error:
-            problem = str(error)
-            raise
-        finally:
-            preview.end(failed=bool(problem))
-    finally:
-        # Whatever happened, the hook is told, and keeps what was not acknowledged.
-        source.close(tally.recorded, error=problem)
-    return tally.summary(run.path, source.counts())
-
-
-def _listen(settings: ProcessorSettings, profile: HardwareProfile) -> LiveSource:
-    return LiveSource(
+    profile, before = _profile(settings)
+    composer = compose.Composer(profile, models_as_recorded(settings.models, before))
+    if shape_yx := settings.shape_yx or profile.shape_px:
+        composer.warm_up(shape_yx)
+    resumed = resume(settings.out, composer, settings.notes) if settings.resume else None
+    source = LiveSource(
         settings.endpoint,
         profile=profile.name,
-        spool=settings.out / "waiting",
         ram_bytes=RAM_BYTES,
-        disk_bytes=SPOOL_BYTES,
         silence_s=settings.silence_s,
+        recorded=resumed.recorded if resumed else None,
+        expected=settings.restarted,
+        keys=settings.keys,
     )
+    tally = Tally(resumed)
+    with _ended(source, tally):
+        session = resumed or begin(settings.out, _info(settings, composer, source))
+        ledger = composer.ledger(session.dose)
+        with _shown(session, ledger, source) as preview:
+            on_ready({"endpoint": source.endpoint, "preview": preview.endpoint, "pid": os.getpid()})
+            if finish:
+                threading.Thread(target=_await_finish, args=(finish, source), daemon=True).start()
+            # The link answers last: with the acknowledgement the frame's memory is the hook's again.
+            further = (tally, preview, LinkSink(source.reply))
+            _record(session, composer, ledger, source, further, on_words)
+    return tally.summary(session.run.path, source.counts())
 
 
-def _create_run(
-    settings: ProcessorSettings, composer: compose.Composer, source: LiveSource
-) -> tuple[RunFolder, RunInfo]:
-    pixel_nm = composer.profile.scan.pixel_nm
-    info = composer.provenance(source={"kind": "live", "endpoint": source.endpoint}, pixel_nm=pixel_nm)
-    info = info.model_copy(update={"seeds": settings.seeds, "notes": settings.notes})
-    return create_run(settings.out, info), info
+@contextlib.contextmanager
+def _ended(source: LiveSource, tally: Tally) -> Iterator[None]:
+    """Tells the hook how the run ended; it keeps what was not acknowledged."""
+    try:
+        yield
+    except StreamerError as error:
+        source.close(tally.recorded, error=str(error))
+        raise
+    except BaseException:
+        source.abandon()  # another processor may go on: nothing is over for the hook
+        raise
+    source.close(tally.recorded)
+
+
+@contextlib.contextmanager
+def _shown(session: Session, ledger: Ledger, source: LiveSource) -> Iterator[PreviewSink]:
+    """Publishes the run for whoever watches, and how it ended."""
+    preview = PreviewSink(
+        run=str(session.run.path),
+        dose=lambda: ledger.so_far,
+        counts=lambda: _counts(source),
+        before=session.before,
+        stopped=session.stop["reason"] if session.stop else "",
+    )
+    try:
+        yield preview
+    finally:
+        preview.end(failed=sys.exception() is not None)
+
+
+def _profile(settings: ProcessorSettings) -> tuple[HardwareProfile, RunInfo | None]:
+    """The profile of the run, and how a recording that is to go on was made."""
+    before = None
+    if settings.resume:
+        if not is_run(settings.out):
+            raise UsageError(f"--resume {settings.out}: holds no recording; use --profile to begin one")
+        before = read_info(RunFolder(settings.out))
+    if settings.profile is not None:
+        profile = load_profile(settings.profile)
+    elif before is not None:
+        profile = recorded_profile(settings.out, before)
+    else:
+        raise UsageError("--profile is missing; `streamer profiles list` names those that are known")
+    if settings.dry_run:
+        profile = profile.model_copy(update={"policy": profile.policy.model_copy(update={"dry_run": True})})
+    return profile, before
+
+
+def _info(settings: ProcessorSettings, composer: compose.Composer, source: LiveSource) -> RunInfo:
+    listening = {"kind": "live", "endpoint": source.endpoint}
+    info = composer.provenance(source=listening, pixel_nm=composer.profile.pixel_nm)
+    return info.model_copy(update={"seeds": settings.seeds, "notes": settings.notes})
 
 
 def _await_finish(link: Connection, source: LiveSource) -> None:
@@ -148,42 +209,78 @@ def _await_finish(link: Connection, source: LiveSource) -> None:
 
 
 def _record(
-    run: RunFolder,
-    info: RunInfo,
+    session: Session,
     composer: compose.Composer,
+    ledger: Ledger,
     source: LiveSource,
     further: Sequence[Sink],
+    on_words: Say,
 ) -> None:
     """Wait for the hook, process and record its frames, close the recording."""
-    hello = source.wait_for_hook()
-    if hello:
-        info = _with_hook(info, hello)
+    run, info = session.run, session.info
+    if source.wait_for_hook():
+        info = _with_hook(info, source)
         write_info(run, info)
-    stages = composer.stages(planned=source.planned)
+    stages = session.stages(composer, planned=source.planned)
+    decisions = DecisionsSink(run)
+    checks: list[Check] = []
 
     def lag(frame: Frame) -> tuple[float, int]:
         since_ns = frame.hook_ns if source.shares_clock else frame.received_ns
         return (time.monotonic_ns() - since_ns) / 1e6, source.counts().waiting
 
+    def looked_at() -> Iterator[Frame]:
+        for number, frame in enumerate(source.frames()):
+            if number == 0 and source.hello:  # by now the hook knows engine, camera and lasers
+                write_info(run, _with_hook(info, source))
+                checks.extend(_look(composer, run, source.hello, frame, on_words))
+            yield frame
+
     recorder = open_recorder(
         run,
         composer.profile,
         pixel_nm=info.pixel_nm,
-        dose=composer.dose_so_far,
-        further=further,
+        dose=ledger.step,
+        channels=composer.channels,
+        resumed=session.resumed,
+        decisions=decisions,
+        further=(DeedsSink(source.carried_out, decisions), *further),
     )
     with recorder:
-        process(source.frames(), record=recorder.put_raw, sinks=(recorder,), lag=lag, **stages.as_arguments())
-    # Engines of shapes that came on the way, and every frame that did not come, belong to the record.
-    link = {**info.source, "link": asdict(source.counts())}
-    write_info(run, info.model_copy(update={"engine_keys": composer.engine_keys, "source": link}))
+        process(looked_at(), record=recorder.put_raw, sinks=(recorder,), lag=lag, **stages.as_arguments())
+    # What came to be known on the way belongs to the record: further engines, frames that did not come.
+    notes: dict[str, Any] = {
+        "dose": {"unknown": list(ledger.unknown), "assumed": dict(ledger.assumed)},
+        "checks": to_json(checks) or info.notes.get("checks", []),
+    }
+    info = _with_hook(info, source)
+    known = {
+        "engine_keys": composer.engine_keys,
+        "source": {**info.source, "link": asdict(source.counts())},
+        "notes": {**info.notes, **notes},
+    }
+    write_info(run, info.model_copy(update=known))
     close_run(run)
 
 
-def _with_hook(info: RunInfo, hello: Hello) -> RunInfo:
-    source = {**info.source, "hook": asdict(hello)}
+def _look(
+    composer: compose.Composer, run: RunFolder, hello: Hello, frame: Frame, on_words: Say
+) -> tuple[Check, ...]:
+    """What can be known before a long run, said at its first frame: camera and lasers are set by then."""
+    denoiser = composer.models.denoiser.package
+    checks = preflight(composer.profile, hello, run.path, denoiser=denoiser, state=frame.state)
+    on_words([f"{check.check}: {check.words}" for check in checks if check.status in ("warn", "fail")])
+    return checks
+
+
+def _with_hook(info: RunInfo, source: LiveSource) -> RunInfo:
+    """What the hook says of itself, and where this recording of its run begins."""
+    hello = source.hello
+    if hello is None:
+        return info
+    hook = {**asdict(hello), "first_seq": source.counts().first_seq}
     policy = "latest" if hello.policy == "latest" else "lossless"
-    return info.model_copy(update={"source": source, "overload_policy": policy})
+    return info.model_copy(update={"source": {**info.source, "hook": hook}, "overload_policy": policy})
 
 
 def _counts(source: LiveSource) -> dict[str, int | None]:

@@ -9,25 +9,22 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ValidationError
-
 from streamer.apps import compose
 from streamer.apps.compose import ModelSettings
+from streamer.apps.recorded import models_as_recorded, recorded_plan, recorded_profile
 from streamer.apps.recorder import open_recorder
 from streamer.apps.summary import Summary, Tally
 from streamer.core import Calibration, Frame, Outcome
-from streamer.errors import SourceError, UsageError
-from streamer.package import list_packages
+from streamer.errors import UsageError
 from streamer.pipeline import process
 from streamer.profile import HardwareProfile, load_profile
 from streamer.recording import (
-    PackageUsed,
     RunFolder,
     RunInfo,
     close_run,
     create_run,
     is_run,
-    iter_lines,
+    iter_frames,
     read_info,
 )
 from streamer.sources import Recording, open_recording
@@ -129,12 +126,12 @@ def replay(
     recording = open_recording(settings.paths)
     before = _info_of(settings.paths)
     profile = _profile(settings, before)
-    models = compose.load_models(_models(settings.models, before), before.engine_keys if before else None)
+    models = models_as_recorded(settings.models, before)
     calibration = _calibration(settings, profile, recording, before)
     composer = compose.Composer(profile, models, calibration=calibration)
     composer.warm_up(recording.shape)
-    planned = _planned(before) if before else len(recording)
-    pixel_nm = settings.pixel_nm or recording.pixel_nm or profile.scan.pixel_nm
+    planned = recorded_plan(before) if before else len(recording)
+    pixel_nm = settings.pixel_nm or recording.pixel_nm or profile.pixel_nm
     source = {
         "kind": f"replay of {recording.kind}",
         "paths": [str(path) for path in recording.paths],
@@ -145,7 +142,12 @@ def replay(
     run = create_run(settings.out, info)
     tally, verdicts = Tally(), _Verdicts()
     recorder = open_recorder(
-        run, profile, pixel_nm=pixel_nm, dose=composer.dose_so_far, further=(tally, verdicts)
+        run,
+        profile,
+        pixel_nm=pixel_nm,
+        dose=composer.ledger().step,
+        channels=composer.channels,
+        further=(tally, verdicts),
     )
     try:
         with recorder:
@@ -181,13 +183,7 @@ def _profile(settings: ReplaySettings, before: RunInfo | None) -> HardwareProfil
             "--profile is missing: images do not say which microscope made them; "
             "`streamer profiles list` names those that are known"
         )
-    try:
-        return HardwareProfile.model_validate(before.profile)
-    except ValidationError as error:
-        raise SourceError(
-            f"{settings.paths[0]}: the recorded profile cannot be used by this version "
-            f"({error.error_count()} problems); give one with --profile"
-        ) from None
+    return recorded_profile(settings.paths[0], before)
 
 
 def _calibration(
@@ -211,36 +207,6 @@ def _shift(recording: Recording, before: RunInfo | None) -> int:
     return shift if isinstance(shift, int) else 0
 
 
-def _models(told: ModelSettings, before: RunInfo | None) -> ModelSettings:
-    if told.model or before is None or len(before.packages) != 2:
-        return told
-    denoiser, segmenter = map(_where, before.packages)
-    return replace(told, model=denoiser, segmenter=told.segmenter or segmenter)
-
-
-def _where(package: PackageUsed) -> str:
-    """The package's own folder, or its id where the folder is not on this machine.
-
-    Raises:
-        SourceError: it is neither there nor known by its id.
-    """
-    if Path(package.folder).is_dir() and package.folder:
-        return package.folder
-    if package.id in list_packages():
-        return package.id
-    raise SourceError(
-        f"recorded with the model {package.id} of {package.folder}, which is not there; "
-        "give its folder with --model or --segmenter"
-    )
-
-
-def _planned(before: RunInfo) -> int:
-    """Frames that the recorded run planned, 0 if open-ended: the limits of its guards rest on it."""
-    hook = before.source.get("hook")
-    planned = (hook if isinstance(hook, dict) else before.source).get("planned", 0)
-    return planned if isinstance(planned, int) else 0
-
-
 def _paced(
     recording: Recording,
     profile: HardwareProfile,
@@ -250,7 +216,7 @@ def _paced(
     """The frames as if they arrived now; in real time at the pace of their acquisition."""
     clock, started_s, first_s = threading.Event(), time.monotonic(), None
     for done, frame in enumerate(recording):
-        acquired_s = frame.wall_time_s or done * (profile.scan.frame_ms or 0.0) / 1e3
+        acquired_s = frame.wall_time_s or done * (profile.frame_ms or 0.0) / 1e3
         first_s = acquired_s if first_s is None else first_s
         if speed == "realtime":
             clock.wait(max(0.0, started_s + acquired_s - first_s - time.monotonic()))
@@ -263,10 +229,10 @@ def _lag(frame: Frame) -> tuple[float, int]:
 
 
 def _compare(old: RunFolder, new: RunFolder, before: RunInfo, after: RunInfo) -> Comparison:
-    judged = {row["seq"]: row["verdicts"] for row in iter_lines(old.frames) if row["processed"]}
+    judged = {row["seq"]: row["verdicts"] for row in iter_frames(old) if row["processed"]}
     differing = []
     frames = 0
-    for row in iter_lines(new.frames):
+    for row in iter_frames(new):
         if row["processed"] and row["seq"] in judged:
             frames += 1
             if row["verdicts"] != judged[row["seq"]]:

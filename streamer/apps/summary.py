@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from streamer.apps.sessions import Session
 from streamer.core import Outcome
 from streamer.sources.live import LinkCounts
 
+#: Of a longer run, percentiles are those of its newest frames.
+TIMINGS_KEPT = 100_000
 #: Frames before which waiting does not count: caches, clocks and the first link settle.
 WARM_UP_FRAMES = 5
 
@@ -22,8 +26,11 @@ class Summary:
 
     Attributes:
         recording: folder of the recording.
-        received: frames that arrived.
-        first_seq: the first of them; frames before it are in an earlier recording.
+        received: frames that arrived at the last processor.
+        first_seq: the recording's first frame; those before it are in an earlier recording.
+        sent, resent, spooled: frames that the hook sent, sent again, and kept on disk meanwhile.
+        duplicates: frames that arrived again at the last processor and were refused.
+        resumed: processors that went on after the first one.
         recorded: frames whose row stands.
         processed: frames that were denoised, segmented and judged.
         dropped: frames that were acquired and are in no recording.
@@ -38,6 +45,11 @@ class Summary:
     recording: str
     received: int
     first_seq: int
+    sent: int
+    resent: int
+    spooled: int
+    duplicates: int
+    resumed: int
     recorded: int
     processed: int
     dropped: int
@@ -45,28 +57,34 @@ class Summary:
     lag_ms: dict[str, float]
     waiting_max: int
     stage_ms: dict[str, dict[str, float]]
-    stop: dict[str, Any] | None
+    stop: Mapping[str, Any] | None
     silent: bool
 
 
 class Tally:
-    """A sink that counts what has been written; put it behind the one that writes rows."""
+    """A sink that counts what has been written; put it behind the one that writes rows.
 
-    def __init__(self) -> None:
-        self.recorded = self.processed = self.waiting_max = 0
-        self.stop: dict[str, Any] | None = None
-        self.lag_ms: list[float] = []
-        self._timings_ms: dict[str, list[float]] = {}
+    Args:
+        session: what a recording that goes on holds already.
+    """
+
+    def __init__(self, session: Session | None = None) -> None:
+        self.recorded, self.processed = session.before if session else (0, 0)
+        self.waiting_max = 0
+        self.stop = session.stop if session else None
+        self._resumed = len(session.info.sessions) if session else 0
+        self.lag_ms: deque[float] = deque(maxlen=TIMINGS_KEPT)
+        self._timings_ms: dict[str, deque[float]] = {}
 
     def put(self, outcome: Outcome) -> None:
         """Count one outcome."""
         self.recorded += 1
-        if outcome.result is None:
+        if not outcome.results:
             return
         self.processed += 1
         self.lag_ms.append(outcome.lag_ms)
         for stage, ms in outcome.timings_ms.items():
-            self._timings_ms.setdefault(stage, []).append(ms)
+            self._timings_ms.setdefault(stage, deque(maxlen=TIMINGS_KEPT)).append(ms)
         if self.processed > WARM_UP_FRAMES:
             self.waiting_max = max(self.waiting_max, outcome.waiting)
         if outcome.decision.action == "stop" and self.stop is None:
@@ -82,6 +100,11 @@ class Tally:
             recording=str(recording),
             received=counts.received,
             first_seq=counts.first_seq,
+            sent=counts.sent,
+            resent=counts.resent,
+            spooled=counts.spooled,
+            duplicates=counts.duplicates,
+            resumed=self._resumed,
             recorded=self.recorded,
             processed=self.processed,
             dropped=counts.dropped,
@@ -94,9 +117,9 @@ class Tally:
         )
 
 
-def percentiles(values: Sequence[float]) -> dict[str, float]:
+def percentiles(values: Collection[float]) -> dict[str, float]:
     """p50, p99, max and n; with fewer than 1000 values p99 is close to the max, and n says so."""
     if not values:
         return {"n": 0}
-    p50, p99 = np.percentile(values, (50, 99))
+    p50, p99 = np.percentile(list(values), (50, 99))
     return {"p50": float(p50), "p99": float(p99), "max": float(max(values)), "n": len(values)}

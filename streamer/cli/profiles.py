@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from streamer.profile import HardwareProfile, LineDose, dose, dose_ratio, list_profiles, load_profile
+from streamer.errors import ProfileError, UsageError
+from streamer.profile import (
+    HardwareProfile,
+    LineDose,
+    dose,
+    dose_ratio,
+    json_schema,
+    list_profiles,
+    load_profile,
+    profile_from_mm,
+    reference,
+)
+from streamer.resources import search_path
 
 app = typer.Typer(no_args_is_help=True, help="Hardware profiles: one TOML file per rig.")
 
@@ -29,7 +43,7 @@ def list_(as_json: _Json = False) -> None:
         typer.echo(json.dumps({name: str(path) for name, path in paths.items()}, indent=2))
         return
     for name, path in paths.items():
-        typer.echo(f"{name:28} {path}")
+        typer.echo(f"{name:30} {path}")
 
 
 @app.command()
@@ -83,6 +97,56 @@ def dose_(
             typer.echo(f"  {line:20} {'unknown' if ratio is None else f'{ratio:.1f}'}")
 
 
+@app.command()
+def schema(
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print a page for people instead of JSON.")
+    ] = False,
+) -> None:
+    """The JSON schema of profiles, for editors that check while you type.
+
+    Example: streamer profiles schema
+    """
+    typer.echo(reference() if as_markdown else json.dumps(json_schema(), indent=2))
+
+
+@app.command()
+def new(
+    from_mm: Annotated[
+        Path, typer.Option("--from-mm", metavar="CONFIG.cfg", help="Micro-Manager configuration of the rig.")
+    ],
+    name: Annotated[str | None, typer.Option(help="Name of the rig; default that of the file.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Default: your own folder of profiles.")
+    ] = None,
+) -> None:
+    """Begin a profile with what a Micro-Manager configuration says; the rest is "unknown", to be measured.
+
+    Example: streamer profiles new --from-mm MMConfig_demo.cfg --name rig2
+    """
+    name = name or (out.stem if out else re.sub(r"[^a-z0-9]+", "_", from_mm.stem.lower()).strip("_"))
+    path = out or search_path("hardware_profiles")[0] / f"{name}.toml"
+    if not re.fullmatch(r"[a-z0-9_]+", name) or (path.stem, path.suffix) != (name, ".toml"):
+        raise UsageError(
+            f'"{name}" in {path}: a profile is called like its file, in a-z, 0-9 and _; '
+            "use --name rig2 --out rig2.toml"
+        )
+    _write_new(path, profile_from_mm(from_mm, name))
+    load_profile(path)  # what was written is sound, or the user is told now
+    typer.echo(f"{path}\nreplace what is unknown there, then: streamer profiles check {path}")
+
+
+def _write_new(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise ProfileError(f"{path}: exists and is not overwritten; choose another --name or --out") from None
+    except OSError as error:
+        raise ProfileError(f"{path}: cannot be written ({error.strerror}); choose another --out") from None
+
+
 def _dose_table(first: HardwareProfile, second: HardwareProfile | None) -> dict[str, object]:
     table: dict[str, object] = {
         rig.name: [asdict(line) for line in dose(rig)] for rig in (first, second) if rig
@@ -95,9 +159,17 @@ def _dose_lines(rig: HardwareProfile) -> str:
 
 
 def _dose_line(line: LineDose) -> str:
-    energy = "unknown" if line.energy_pj is None else f"{line.energy_pj:,.1f} pJ"
-    sample = "unknown" if line.sample_j_per_cm2 is None else f"{line.sample_j_per_cm2:.3g} J/cm2"
-    return f"  {line.line:20} {energy} at the {line.measured_at}; {sample} at the sample"
+    energy = _known(line.energy_pj, "{:,.1f} pJ", line.energy_lacks)
+    sample = _known(line.sample_j_per_cm2, "{:.3g} J/cm2", line.sample_lacks)
+    return f"  {line.line:20} {energy} {_place(line)}; {sample} at the sample"
+
+
+def _place(line: LineDose) -> str:
+    return "at an unknown place" if line.measured_at == "unknown" else f"at the {line.measured_at}"
+
+
+def _known(value: float | None, form: str, lacks: tuple[str, ...]) -> str:
+    return f"unknown ({', '.join(lacks)})" if value is None else form.format(value)
 
 
 def _as_toml(table: dict[str, object], name: str = "") -> list[str]:

@@ -13,6 +13,16 @@ PIXEL_DTYPES = ("uint8", "uint16")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CameraMode:
+    """Size, pixel type, exposure and bit depth: a change of any opens a new segment of the recording."""
+
+    shape_yx: tuple[int, int]
+    dtype: str
+    exposure_ms: float | None = None
+    bit_depth: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
     """One acquired image, its place in the acquisition and its clocks.
 
@@ -25,6 +35,9 @@ class Frame:
         wall_time_s: Unix time of the hook.
         metadata: the engine's own metadata, untouched.
         superseded: the overload policy `latest` chose a newer frame; record it, do not process it.
+        exposure_ms: exposure time as the engine states it; None where it does not.
+        bit_depth: bits of the detector's scale as the engine states them; None where it does not.
+        state: device properties that the profile asks for, as `Device-Property`, read for this frame.
     """
 
     pixels: NDArray[np.uint8] | NDArray[np.uint16]
@@ -35,3 +48,16 @@ class Frame:
     wall_time_s: float = 0.0
     metadata: Mapping[str, object] = field(default_factory=dict)
     superseded: bool = False
+    exposure_ms: float | None = None
+    bit_depth: int | None = None
+    state: Mapping[str, str | float] = field(default_factory=dict)
+
+    @property
+    def mode(self) -> CameraMode:
+        """What must not change within one image of a recording."""
+        return CameraMode(
+            shape_yx=(self.pixels.shape[0], self.pixels.shape[1]),
+            dtype=self.pixels.dtype.name,
+            exposure_ms=self.exposure_ms,
+            bit_depth=self.bit_depth,
+        )

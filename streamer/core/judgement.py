@@ -21,6 +21,8 @@ class Verdict:
         limit: the limit it was judged against; None while there is none (a baseline still forming).
         meaning: what it means, in words for the user.
         values: further numbers the guard saw, by name with unit.
+        view: which of several views of the specimen was judged, as in `position 2, channel red`; empty
+            where the run has only one.
     """
 
     guard: str
@@ -29,6 +31,7 @@ class Verdict:
     limit: float | None
     meaning: str
     values: Mapping[str, float] = field(default_factory=dict)
+    view: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +43,16 @@ class Decision:
         reason: why, in words for the user.
         evidence: the verdicts that asked for it.
         withheld: what a dry run would have done instead of continuing.
+        change: new value of each quantity that "adjust" sets, such as {"excitation_uw": 6.0}.
+        pause_s: how long a "pause" lasts; 0 until somebody resumes the run.
     """
 
     action: Action
     reason: str = ""
     evidence: tuple[Verdict, ...] = ()
     withheld: Action | None = None
+    change: Mapping[str, float] = field(default_factory=dict)
+    pause_s: float = 0.0
 
 
 CONTINUE = Decision(action="continue")

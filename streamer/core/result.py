@@ -15,10 +15,12 @@ class Result:
     """One frame, denoised and segmented; everything a guard may look at.
 
     Attributes:
-        frame: the frame it was made from.
+        frame: the frame it was made from; of an image splitter, the part of it that one channel is.
         photons: [y, x] float32 detected photons (calibrated pixels).
         denoised: [y, x] float32 expected photons, in the dtype in which they are stored.
         labels: [y, x] uint8 classes of the segmenter, 0 is background.
+        follows: whether no frame of the run was lost or passed over since the one before in this view; said
+            to the guards by who hands them the result.
         uncertainty: [y, x] float32 standard deviation of `denoised` in photons, where the model gives one.
     """
 
@@ -26,4 +28,5 @@ class Result:
     photons: NDArray[np.float32]
     denoised: NDArray[np.float32]
     labels: NDArray[np.uint8]
+    follows: bool = True
     uncertainty: NDArray[np.float32] | None = None

@@ -75,6 +75,16 @@ def compile_openvino(
     return OpenVINOEngine(compiled, key)
 
 
+def devices() -> tuple[str, ...]:
+    """Devices that OpenVINO sees here, each with its own name and the precisions it computes in."""
+    core = _openvino().Core()
+    return tuple(
+        f"{device} {core.get_property(device, 'FULL_DEVICE_NAME')} "
+        f"({', '.join(core.get_property(device, 'OPTIMIZATION_CAPABILITIES'))})"
+        for device in core.available_devices
+    )
+
+
 def _settings(precision: Precision, threads: int) -> dict[str, object]:
     return {
         # Never left to the runtime: its own choice is bf16 wherever that can be emulated, 3.6x slower.

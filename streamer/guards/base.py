@@ -20,8 +20,9 @@ class Guard(Protocol[State]):
     """A judge of results; its settings are bound when it is made.
 
     `step` changes neither its state nor the result, reads no clock and draws no random number, so that
-    replaying a run from any stored state gives the same verdicts. A state is a frozen dataclass of numbers
-    and arrays.
+    replaying a run from any stored state gives the same verdicts. A state is a frozen dataclass of what
+    `streamer.guards.checkpoint` can store. The results that one state meets are of one view: same place, same
+    channel, same size.
     """
 
     name: ClassVar[str]

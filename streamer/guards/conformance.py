@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, get_args
 
 import numpy as np
@@ -56,7 +57,7 @@ def odd_movies() -> dict[str, list[Result]]:
         "not a number": [one(seq, constant(np.nan), lit) for seq in range(3)],
         "infinite in mid-run": [*good[:10], one(10, constant(np.inf), lit), *good[11:]],
         "good, then dark": [*good, *(one(seq, constant(0), nothing) for seq in range(20, 40))],
-        "a frame lost": [*good[:8], *good[9:]],
+        "a frame lost": [*good[:8], replace(good[9], follows=False), *good[10:]],
         "one frame": good[:1],
         "smaller than a box": [
             one(seq, np.ones((4, 6), np.float32), np.ones((4, 6), bool)) for seq in range(20)

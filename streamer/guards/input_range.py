@@ -33,7 +33,7 @@ class InputRange:
         trained_low, trained_high: range of the median box sum over the training frames, photons.
         noise_low, noise_high: noise ratios to accept.
         saturated_max: fraction of saturated pixels to accept.
-        bit_depth: of the detector; None takes that of the pixel type.
+        bit_depth: of the detector, for frames that do not state it; None takes that of the pixel type.
         misfit_max: misfit to accept.
         tiles_min: tiles from which a median is taken.
         signal_min: photons in a box above which it is signal.
@@ -65,7 +65,7 @@ class InputRange:
             )
         median, misfit = self._median_box_sum(result), self._misfit(result)
         noise = noise_ratio(result.photons, self.read_noise_e)
-        bits = self.bit_depth or 8 * result.frame.pixels.dtype.itemsize
+        bits = result.frame.bit_depth or self.bit_depth or 8 * result.frame.pixels.dtype.itemsize
         saturated = float(np.mean(result.frame.pixels >= 2**bits - 1))
         complaints = tuple(self._complaints(median, noise, saturated, misfit))
         values = {"noise_ratio": noise, "saturated_fraction": saturated, "misfit": misfit}

@@ -87,8 +87,10 @@ class Photons:
         drop: relative fall below the tolerated floor that is to be found fastest.
         baseline_frames: frames that make the baseline.
         tiles_min: foreground tiles that a baseline frame needs.
-        planned_frames: frames of the run; beyond them the false-alarm rate no longer holds.
-        false_alarm_rate: probability of a reject in a run that never falls below the floor.
+        planned_frames: frames of the run, of all its views together; beyond them the false-alarm rate no
+            longer holds.
+        false_alarm_rate: probability of a reject in a run that never falls below the floor. It is that of all
+            views together, because the union is over the starts in every view.
         read_noise_e: of the camera, photo-electrons per pixel; 0 for a counting detector.
     """
 

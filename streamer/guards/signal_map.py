@@ -30,7 +30,7 @@ class SignalMap:
         background_max: photons in a box up to which it is background.
         signal_min: photons in a box above which it is signal.
         tiles_min: tiles above background that make a specimen; fewer are hot pixels.
-        false_pass_rate: probability that an empty field passes, per frame.
+        false_pass_rate: probability that an empty field passes, per frame and view.
         read_noise_e: of the camera, photo-electrons per pixel; 0 for a counting detector.
     """
 

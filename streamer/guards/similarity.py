@@ -28,13 +28,11 @@ class SimilarityState:
 
     Attributes:
         previous: [y, x] prediction of the frame before; empty at the start.
-        seq: its number.
         baseline: similarities of the run's first frames.
         sum: cumulated fall below the baseline, in standard deviations, 0 or more.
     """
 
     previous: NDArray[np.float32]
-    seq: int
     baseline: NDArray[np.float64]
     sum: float
 
@@ -62,9 +60,11 @@ class Similarity:
         boxes_min: foreground, in boxes of 10 x 10 pixels, below which there is nothing to compare.
         baseline_frames: comparisons that make the baseline.
         spread_min: least standard deviation to assume; smaller changes are of no interest.
-        planned_frames: frames of the run; beyond them, or beyond 100,000, the false-alarm rate no longer
-            holds.
-        false_alarm_rate: probability of a reject in a healthy run.
+        planned_frames: frames of the run, of all its views together; beyond them, or beyond 100,000, the
+            false-alarm rate no longer holds.
+        false_alarm_rate: probability of a reject in one view of a healthy run. Several views have a baseline
+            each, and each baseline its own error: 10 to 100 views that share 6,000 frames reject four to five
+            times as often together (simulated).
     """
 
     name: ClassVar[str] = "similarity"
@@ -79,14 +79,14 @@ class Similarity:
     def start(self) -> SimilarityState:
         """No frame seen yet; the simulation of the limit is done here, before the run."""
         cusum_limit(self.baseline_frames, self.planned_frames, self.false_alarm_rate)
-        return SimilarityState(previous=np.zeros((0, 0), np.float32), seq=-1, baseline=np.zeros(0), sum=0.0)
+        return SimilarityState(previous=np.zeros((0, 0), np.float32), baseline=np.zeros(0), sum=0.0)
 
     def step(self, state: SimilarityState, result: Result) -> tuple[SimilarityState, Verdict]:
-        """Judge one result; `measured` is its similarity to the frame before."""
+        """Judge one result; `measured` is its similarity to the result before it in its view."""
         if not is_finite(result):
             return state, not_judged(self.name)
-        before, state = state, replace(state, previous=result.denoised, seq=result.frame.seq)
-        if before.seq + 1 != result.frame.seq or not before.previous.size:
+        before, state = state, replace(state, previous=result.denoised)
+        if not result.follows or not before.previous.size:
             return state, self._say("pass", None, None, "no neighbouring frame to compare with")
         foreground = signal_map(result.photons, self.background_max, self.background_max) != BACKGROUND
         if np.count_nonzero(foreground) < self.boxes_min * BOX**2:

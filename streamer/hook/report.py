@@ -16,6 +16,9 @@ class HookReport:
         acquired: frames the engine handed to the hook.
         rejected: those that are no [y, x] uint8 or uint16 images, and so in no recording.
         attached: whether a stop could reach the engine.
+        sent: frames sent at least once.
+        resent: sendings of a frame that had been sent before.
+        spooled: frames that had to wait in the spool file.
         acknowledged: frames the processor has safe in its recording.
         lost: frames the hook had to give up because memory and spool were full.
         kept: spool file with the frames no processor acknowledged; None where there are none.
@@ -24,6 +27,8 @@ class HookReport:
         stop_reason: that decision in words.
         safe_ms: from the arrival of the stop to the laser being safe.
         ended_ms: from the arrival of the stop to the engine having been told to end.
+        unsafe: why a light source did not go safe; empty while they always did.
+        unread: how often a device property could not be read, and which; empty where none.
         problem: why the processor refused or left the run; empty where it did not.
         errors: exceptions swallowed so that the engine would not meet them.
     """
@@ -32,6 +37,9 @@ class HookReport:
     acquired: int
     rejected: int
     attached: bool
+    sent: int
+    resent: int
+    spooled: int
     acknowledged: int
     lost: int
     kept: Path | None
@@ -40,14 +48,22 @@ class HookReport:
     stop_reason: str
     safe_ms: float | None
     ended_ms: float | None
+    unsafe: str
+    unread: str
     problem: str
     errors: tuple[str, ...]
 
     def complaints(self) -> Iterator[str]:
         """What the user must know, a line each; nothing if every frame is safe."""
-        if self.errors:
+        if self.unsafe:
+            yield f"A LIGHT SOURCE DID NOT GO SAFE: {self.unsafe}"
+        if self.rejected:
             yield f"{self.rejected} images were not streamed; the first error: {self.errors[0]}"
-        if self.stopped_at is not None and not self.attached:
+        elif self.errors:
+            yield f"the run met with: {'; '.join(self.errors[:3])}"
+        if self.unread:
+            yield f"device properties could not be read: {self.unread}"
+        if self.stopped_at is not None and self.ended_ms is None and not self.attached:
             yield f"frame {self.stopped_at} decided a stop that nothing carried out: use hook.attach(acq)"
         if self.problem:
             yield f"the processor did not take the whole run: {self.problem}"

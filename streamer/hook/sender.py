@@ -1,57 +1,70 @@
-"""The hook's own thread: owns the socket and the backlog, so that the engine's threads own nothing."""
+"""The hook's own thread: owns the sockets and the backlog, so that the engine's threads own nothing.
+
+A frame's way: `put` copies its pixels on the engine's thread, into a slot of the ring where one is free. This
+thread takes it into the backlog, sends it when the processor gives credit, and forgets it when the processor
+reports it, or a frame after it, as recorded. What is said with the processor is `Dialogue`, what the rules
+allow to be sent `Outbox`, what a connection is `Session`, how long a silence is borne `Patience`.
+"""
 
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import zmq
 
+from streamer.core import Frame
+from streamer.hook.calls import Calls
+from streamer.hook.dialogue import Dialogue
+from streamer.hook.outbox import Outbox
+from streamer.hook.packing import Packer
+from streamer.hook.patience import Patience
+from streamer.hook.session import Session
 from streamer.wire import (
     Alive,
     Backlog,
-    Bye,
-    Closed,
+    Done,
     End,
     Hello,
-    Message,
+    Parcel,
     Policy,
-    Refused,
     Report,
-    Welcome,
-    WireError,
-    decode,
-    encode,
-    require_loopback,
+    check_endpoint,
+    is_loopback,
+    load_hook_keys,
 )
 from streamer.wire.clock import host_clock
-from streamer.wire.waker import Waker
 
 _log = logging.getLogger(__name__)
 
-ALIVE_S = 1.0
+#: Between two attempts to be welcomed.
 HELLO_S = 0.5
-#: Time without a welcome after which the user is told that nobody watches.
-UNWATCHED_S = 5.0
-#: A refusal that stands for so long after the end is final.
-REFUSED_S = 3.0
-#: Messages in flight before the socket says wait; the backlog holds the others.
-IN_FLIGHT = 4
-
-#: A frame as it goes over the wire: number, message, monotonic clock of its hand-over.
-Packed = tuple[int, Sequence[bytes | memoryview], int]
+#: Frames on their way from the engine's thread to this one may take so much memory in any case.
+MIN_WAY_BYTES = 1 << 24
 
 
 class Sender(threading.Thread):
-    """Sends frames in order, keeps them until they are acknowledged, hears stops.
+    """Sends frames in order, keeps them until they are acknowledged, hears decisions.
 
-    See `Hook` for the arguments; `on_stop` is called once, on this thread, and must not block.
+    Args:
+        profile, endpoint, policy, planned: as in `Hook`.
+        version: of the package, for the record.
+        ram_bytes: memory for frames, wherever they are: up to a quarter is the ring, where there can be one;
+            of what the ring leaves, half is for frames that wait, half for those on their way to this thread.
+        spool_dir: folder of the spool files; default one of the user's own.
+        disk_bytes: budget of the spool files.
+        on_report: called on this thread with every report that asks for something, once; must not block.
+        keys: key file of the hook; needed for any address but loopback.
+        shared_memory: whether there may be a ring.
+
+    Raises:
+        UsageError: the endpoint or the keys cannot be used.
     """
 
     def __init__(
@@ -65,11 +78,14 @@ class Sender(threading.Thread):
         ram_bytes: int,
         spool_dir: Path | None,
         disk_bytes: int,
-        on_stop: Callable[[], None],
+        on_report: Callable[[Report], None],
+        keys: Path | None = None,
+        shared_memory: bool = True,
     ) -> None:
         super().__init__(name="streamer-sender", daemon=True)
-        self._endpoint = require_loopback(endpoint)
-        self._hello = Hello(
+        self._keys = load_hook_keys(keys) if keys else None
+        self._endpoint = check_endpoint(endpoint, keys=keys is not None)
+        hello = Hello(
             run=uuid.uuid4().hex,
             profile=profile,
             policy=policy,
@@ -77,44 +93,113 @@ class Sender(threading.Thread):
             host=host_clock(),
             streamer=version,
         )
-        spool = (spool_dir or _user_spool()) / self._hello.run
-        self._backlog = Backlog(spool, ram_bytes=ram_bytes, disk_bytes=disk_bytes)
-        self._on_stop = on_stop
-        self._inbox: queue.SimpleQueue[Packed | End] = queue.SimpleQueue()
-        self._waker = Waker()
-        self._welcome = self._deserted = self._end_sent = False
-        self._end: End | None = None
+        self._calls = Calls()
+        self._patience = Patience(endpoint)
+        # Another machine cannot share memory, and an encrypted link does not know which machine it reaches.
+        ring_bytes = ram_bytes // 4 if shared_memory and is_loopback(endpoint) else 0
+        self._packer = Packer(ring_bytes=ring_bytes, on_ring=self._ring_is_there)
+        spool = (spool_dir or _user_spool()) / hello.run
+        self._backlog = Backlog(spool, ram_bytes=0, disk_bytes=disk_bytes, release=self._packer.give_back)
+        self._ram_bytes = ram_bytes
+        self._share_memory(ring_bytes)
+        self._outbox = Outbox(self._backlog)
+        self._dialogue = Dialogue(
+            hello,
+            outbox=self._outbox,
+            patience=self._patience,
+            endpoint=endpoint,
+            counts=self._counts,
+            on_report=on_report,
+            on_unshared=self._packer.retire_ring,
+        )
+        # Two counts with one writer each, the engine's thread and this one, need no lock.
+        self._handed_bytes = self._collected_bytes = 0
         self._give_up_s = 0.0
-        self._progress_s, self._spoke_s = time.monotonic(), 0.0
-        self._unwelcome_s: float | None = time.monotonic()
-        self._warned: set[str] = set()
-        self._handed_ns: dict[int, int] = {}
-        self._next_seq = 0
+        self._gave_up = 0
         self._done = threading.Event()
-        self.acknowledged = 0
-        self.lag_ms: list[float] = []
-        self.stopped_at: int | None = None
-        self.stop_reason = ""
-        self.problem = ""
         self.kept: Path | None = None
         self.start()
 
     @property
+    def sent(self) -> int:
+        """Frames sent at least once."""
+        return self._outbox.sent
+
+    @property
+    def resent(self) -> int:
+        """Sendings of a frame that had been sent before."""
+        return self._outbox.resent
+
+    @property
+    def acknowledged(self) -> int:
+        """Frames the processor has safe in its recording."""
+        return self._outbox.acknowledged
+
+    @property
+    def spooled(self) -> int:
+        """Frames that had to wait in the spool file."""
+        return self._backlog.spooled
+
+    @property
     def lost(self) -> int:
         """Frames given up because memory and spool were full."""
-        return self._backlog.lost
+        return self._backlog.lost + self._gave_up
 
-    def put(self, packed: Packed) -> None:
-        """Take over a frame; never blocks."""
-        self._inbox.put(packed)
-        self._waker.wake()
+    @property
+    def lag_ms(self) -> list[float]:
+        """From the hand-over of a frame to its verdict, of the newest frames."""
+        return list(self._outbox.lag_ms)
+
+    @property
+    def stopped_at(self) -> int | None:
+        """The frame at which the processor asked for a stop."""
+        return self._dialogue.stopped_at
+
+    @property
+    def stop_reason(self) -> str:
+        """Why it did."""
+        return self._dialogue.stop_reason
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with the link; empty while all is well."""
+        return self._patience.problem
+
+    @property
+    def unwatched_s(self) -> float:
+        """Since when a verdict is overdue, in seconds: 0 while no frame waits for one."""
+        return self._patience.unwatched_s
+
+    def put(self, frame: Frame) -> None:
+        """Take over a copy of a frame, on any one thread; never blocks.
+
+        Where there is no room for it, it is lost and counted.
+
+        Raises:
+            TypeError: the pixels are none that can be streamed.
+            WireError: another part of the frame is none.
+        """
+        if self._handed_bytes - self._collected_bytes > self._way_bytes or self._done.is_set():
+            self._gave_up += 1
+            return
+        parcel = self._packer.pack(frame)
+        self._handed_bytes += parcel.size
+        self._calls.put(partial(self._collect, parcel))
+        self._patience.frame_waits()
+
+    def tell(self, done: Done) -> None:
+        """Let the processor know what the microscope has really done."""
+        self._calls.put(partial(self._outbox.add, done))
+
+    def describe(self, *, engine: str, camera: Mapping[str, object]) -> None:
+        """Let the processor know what is acquired with; may come after the first frames."""
+        self._calls.put(partial(self._describe, engine, camera))
 
     def close(self, acquired: int, timeout_s: float) -> None:
         """Say that no frame follows; wait for the processor, at most `timeout_s` without progress."""
         if not self._done.is_set():
             self._give_up_s = timeout_s
-            self._inbox.put(End(acquired=acquired))
-            self._waker.wake()
+            self._calls.put(partial(self._end, End(acquired=acquired)))
         self.join()
 
     def run(self) -> None:
@@ -122,156 +207,112 @@ class Sender(threading.Thread):
         try:
             self._converse()
         except Exception as error:  # a bug or a broken socket must not take the frames along
-            self.problem = f"the link failed: {type(error).__name__}: {error}"
-            while self._end is None:
-                self._collect(self._inbox.get())
+            self._patience.problem = f"the link failed: {type(error).__name__}: {error}"
+            _log.exception("no guard watches this run any more: the link failed; frames are kept")
+            while self._outbox.end is None:
+                self._calls.run_one()
         finally:
             self._keep_the_rest()
+            self._patience.shout(self.lost, last=True)
             self._done.set()
+            self._packer.close()
+            self._calls.close()
 
     def _converse(self) -> None:
-        """Poll, hear, send, until the processor has closed the recording or is given up."""
+        """One connection after the other, until the processor has closed the recording or is given up."""
         context = zmq.Context()
-        link = context.socket(zmq.DEALER)
-        link.setsockopt(zmq.LINGER, 500)
-        link.setsockopt(zmq.SNDHWM, IN_FLIGHT)
-        # Without a peer a message stays in the backlog, where it is counted, not in the socket.
-        link.setsockopt(zmq.IMMEDIATE, 1)
-        poller = zmq.Poller()
-        poller.register(self._waker.fileno(), zmq.POLLIN)
-        poller.register(link, zmq.POLLIN)
         try:
-            link.connect(self._endpoint)
             while not self._done.is_set():
-                self._wait(poller, link)
-                self._hear(link)
-                while not self._inbox.empty():
-                    self._collect(self._inbox.get())
-                self._speak(link)
-                self._check_progress(link)
+                session = Session(context, self._endpoint, self._keys)
+                self._dialogue.begin(session)
+                try:
+                    self._talk(session)
+                finally:
+                    session.close(linger_ms=500 if self._done.is_set() or self._patience.deserted else 0)
+                    self._outbox.leave()
         finally:
-            link.close()
             context.term()
-            self._waker.close()
 
-    def _wait(self, poller: zmq.Poller, link: zmq.Socket[bytes]) -> None:
-        if self._welcome:
-            can_send = self._backlog.waiting or (self._end and not self._end_sent)
-        else:
-            can_send = time.monotonic() - self._spoke_s >= HELLO_S
-        poller.modify(link, zmq.POLLIN | (zmq.POLLOUT if can_send else 0))
+    def _talk(self, session: Session) -> None:
+        """Poll, hear, send, until this connection is over."""
+        poller = zmq.Poller()
+        poller.register(self._calls.fileno(), zmq.POLLIN)
+        poller.register(session.socket, zmq.POLLIN)
+        poller.register(session.monitor, zmq.POLLIN)
+        while not self._done.is_set():
+            self._wait(poller, session)
+            self._calls.run_all()
+            reason = self._dialogue.hear() or self._dialogue.speak()
+            self._note_oldest()
+            ended = self._outbox.end is not None
+            if self._dialogue.closed or self._patience.is_over(ended=ended, give_up_s=self._give_up_s):
+                self._done.set()
+            self._patience.shout(self.lost)
+            if reason:
+                self._patience.left(reason)
+                self._pause()
+                return
+
+    def _wait(self, poller: zmq.Poller, session: Session) -> None:
+        poller.modify(session.socket, zmq.POLLIN | (zmq.POLLOUT if self._dialogue.wants_to_speak else 0))
         poller.poll(int(HELLO_S * 1000))
-        self._waker.clear()
 
-    def _collect(self, item: Packed | End) -> None:
-        if isinstance(item, End):
-            self._end, self._progress_s = item, time.monotonic()
-            return
-        seq, parts, hook_ns = item
-        self._next_seq = seq + 1
-        if self._backlog.append(seq, parts):
-            self._handed_ns[seq] = hook_ns
+    def _pause(self) -> None:
+        """Before the next connection: frames go on being collected."""
+        until_s = time.monotonic() + HELLO_S
+        while not self._done.is_set() and (left_s := until_s - time.monotonic()) > 0:
+            self._calls.run_one(left_s)
 
-    def _speak(self, link: zmq.Socket[bytes]) -> None:
-        idle_s = time.monotonic() - self._spoke_s
-        if not self._welcome:
-            if idle_s >= HELLO_S:
-                first = self._backlog.first_seq
-                self._send(link, replace(self._hello, first_seq=self._next_seq if first is None else first))
-            return
-        while self._backlog.waiting and link.poll(0, zmq.POLLOUT):
-            self._send_next(link)
-        if self._end and not self._end_sent and not self._backlog.waiting:
-            self._end_sent = self._send(link, self._end)
-        elif idle_s >= ALIVE_S:
-            self._send(link, Alive())
+    def _collect(self, parcel: Parcel) -> None:
+        self._collected_bytes += parcel.size
+        self._backlog.append(parcel)
+        self._packer.make_ring(len(parcel.parts[-1]))
 
-    def _send_next(self, link: zmq.Socket[bytes]) -> None:
-        taken = self._backlog.take()
-        assert taken is not None
-        try:
-            link.send_multipart(taken[1], zmq.NOBLOCK, copy=False)
-        except zmq.Again:  # the peer went away in this very moment: begin again when it is back
-            self._lose("the processor went away")
-        self._spoke_s = self._progress_s = time.monotonic()
+    def _describe(self, engine: str, camera: Mapping[str, object]) -> None:
+        self._dialogue.announce(replace(self._dialogue.hello, engine=engine, camera=camera))
+        if frame_bytes := _frame_bytes(camera):  # the ring can be there before the first frame
+            self._packer.make_ring(frame_bytes)
 
-    def _send(self, link: zmq.Socket[bytes], message: Message) -> bool:
-        try:
-            link.send_multipart(encode(message), zmq.NOBLOCK)
-        except zmq.Again:
-            return False
-        self._spoke_s = time.monotonic()
-        return True
+    def _end(self, end: End) -> None:
+        self._outbox.end = end
+        self._patience.progress()
 
-    def _hear(self, link: zmq.Socket[bytes]) -> None:
-        while link.poll(0) and not self._done.is_set():
-            try:
-                self._act_on(decode(link.recv_multipart(zmq.NOBLOCK)), link)
-            except WireError as error:
-                self.problem = f"the processor at {self._endpoint} does not speak our wire: {error}"
+    def _ring_is_there(self, ring_bytes: int) -> None:
+        """On the thread that made it."""
+        self._calls.put(partial(self._use_ring, ring_bytes))
 
-    def _act_on(self, message: Message, link: zmq.Socket[bytes]) -> None:
-        match message:
-            case Welcome(next_seq=next_seq):
-                self._unwelcome_s = None
-                self._backlog.rewind(next_seq)
-                self._welcome, self._end_sent, self._deserted, self.problem = True, False, False, ""
-            case Report():
-                self._acknowledge(message)
-            case Refused(reason=reason):
-                # A processor that was restarted knows nothing of us: introduce ourselves again.
-                self._lose(reason)
-            case Closed(error=error):
-                self.problem = error
-                self._send(link, Bye())
-                # Closed before our end: go on collecting, another processor may take over.
-                self._deserted = self._end is None
-                if self._deserted:
-                    self._lose(error or "the processor has closed its recording")
-                else:
-                    self._done.set()
+    def _use_ring(self, ring_bytes: int) -> None:
+        self._share_memory(ring_bytes)
+        if ring_bytes:
+            self._dialogue.announce(self._packer.described(self._dialogue.hello))
 
-    def _lose(self, reason: str) -> None:
-        """There is no processor that takes the run, for now."""
-        self.problem, self._welcome = reason, False
-        self._unwelcome_s = self._unwelcome_s or time.monotonic()
+    def _share_memory(self, ring_bytes: int) -> None:
+        """Divide what the ring leaves between frames that wait and frames on their way here."""
+        self._backlog.ram_bytes = (self._ram_bytes - ring_bytes) // 2
+        self._way_bytes = max(self._backlog.ram_bytes, MIN_WAY_BYTES)
 
-    def _acknowledge(self, report: Report) -> None:
-        self._progress_s = time.monotonic()
-        self._backlog.acknowledge(report.seq)
-        self.acknowledged += 1
-        handed_ns = self._handed_ns.pop(report.seq, None)
-        if handed_ns and report.processed:
-            self.lag_ms.append((time.monotonic_ns() - handed_ns) / 1e6)
-        if report.action == "stop" and self.stopped_at is None:
-            self.stopped_at, self.stop_reason = report.seq, report.reason
-            self._on_stop()
+    def _note_oldest(self) -> None:
+        oldest_ns = self._backlog.first_handed_ns
+        if oldest_ns is not None or self._calls.empty():  # else a frame is on its way here
+            self._patience.oldest_waits(oldest_ns)
 
-    def _check_progress(self, link: zmq.Socket[bytes]) -> None:
-        """Tell the user that nobody watches; after the end, give up a processor that takes nothing."""
-        now_s = time.monotonic()
-        still_s, unwelcome_s = now_s - self._progress_s, now_s - (self._unwelcome_s or now_s)
-        if still_s > UNWATCHED_S and self._backlog.waiting and not link.poll(0, zmq.POLLOUT):
-            self._warn(f"the processor at {self._endpoint} went away")
-        if unwelcome_s > UNWATCHED_S:
-            self._warn(self.problem or f"no processor answers at {self._endpoint}")
-        refused = bool(self.problem) and min(unwelcome_s, still_s) > REFUSED_S
-        if self._end and (self._deserted or refused or still_s > self._give_up_s):
-            self.problem = self.problem or f"no sign of a processor at {self._endpoint} for {still_s:.0f} s"
-            self._done.set()
-
-    def _warn(self, reason: str) -> None:
-        if reason not in self._warned:
-            self._warned.add(reason)
-            _log.warning("no guard watches this run: %s; frames are kept meanwhile", reason)
+    def _counts(self) -> Alive:
+        return replace(self._outbox.counts(), lost=self.lost)
 
     def _keep_the_rest(self) -> None:
         try:
             self.kept = self._backlog.keep()
-        except (OSError, WireError) as error:
-            left = len(self._backlog)
-            self._backlog.lost += left
-            self.problem = f"{left} frames could not be kept: {error}"
+        except OSError as error:
+            self._patience.problem = f"not all frames could be kept: {error}"
+
+
+def _frame_bytes(camera: Mapping[str, object]) -> int:
+    """Bytes of a frame of the camera that a core describes; 0 where it does not say."""
+    match camera:
+        case {"shape": [int(height), int(width)]}:
+            depth = camera.get("bit_depth")
+            return height * width * (1 if isinstance(depth, int) and depth <= 8 else 2)
+    return 0
 
 
 def _user_spool() -> Path:

@@ -1,4 +1,5 @@
-"""Image measures as compiled kernels: photon sums in boxes, the signal map, structural similarity, noise.
+"""Image measures as compiled kernels: photon sums in boxes, the signal map, structural similarity, noise,
+registration.
 
 Shared by guards, training and analysis. A kernel is compiled on its first call and kept on disk.
 """
@@ -16,6 +17,7 @@ from streamer.metrics.boxes import (
 )
 from streamer.metrics.noise import noise_ratio
 from streamer.metrics.similarity import ssim, ssim_map
+from streamer.metrics.warp import warp, warp_labels
 
 __all__ = [
     "BACKGROUND",
@@ -28,4 +30,6 @@ __all__ = [
     "ssim",
     "ssim_map",
     "tile_sums",
+    "warp",
+    "warp_labels",
 ]

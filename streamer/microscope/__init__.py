@@ -4,16 +4,19 @@
 is all of it as a process of its own. Private names of the engine live in `unicore` only.
 """
 
-from streamer.microscope.acquire import AcquisitionReport, FrameHook, run_acquisition
+from streamer.microscope.acquire import AcquisitionReport, EngineName, FrameHook, run_acquisition
 from streamer.microscope.devices import ExposureRecord
+from streamer.microscope.plan import Plan
 from streamer.microscope.process import MicroscopeSettings, microscope_process, run_microscope
 from streamer.microscope.rig import SimulatedRig, open_rig, planned_light, scene_settings
 
 __all__ = [
     "AcquisitionReport",
+    "EngineName",
     "ExposureRecord",
     "FrameHook",
     "MicroscopeSettings",
+    "Plan",
     "SimulatedRig",
     "microscope_process",
     "open_rig",

@@ -6,14 +6,24 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
-from pymmcore_plus.experimental.unicore import CameraDevice, ShutterDevice, StageDevice, XYStageDevice
+from pymmcore_plus.experimental.unicore import (
+    CameraDevice,
+    ShutterDevice,
+    StageDevice,
+    StateDevice,
+    XYStageDevice,
+)
+from scipy.ndimage import affine_transform
 
-from streamer.simulation import Light, Scene
+from streamer.simulation import Exposure, Light, Scene, SceneSettings, count_photons
+
+#: 2 x 3, of places (y, x, 1) to places (y, x).
+Matrix = tuple[tuple[float, float, float], tuple[float, float, float]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +35,8 @@ class ExposureRecord:
 
     Attributes:
         index: number of the exposure on this camera, from 0, without gaps.
+        field: which field of the specimen, (row, column) in fields of the size of a frame.
+        transmission: of the filter before the detector.
         sha256: of the [y, x] little-endian uint16 pixels, rows first.
         light: what the specimen got.
         focus_um: position of the focus stage.
@@ -33,6 +45,8 @@ class ExposureRecord:
     """
 
     index: int
+    field: tuple[int, int]
+    transmission: float
     sha256: str
     light: Light
     focus_um: float
@@ -103,7 +117,7 @@ class FocusStage(StageDevice):
 
 
 class SampleStage(XYStageDevice):
-    """The xy stage. The simulated specimen is one field, so moving shows in the metadata only."""
+    """The xy stage; whoever looks at a place gets the field of the specimen that is nearest to it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -128,6 +142,72 @@ class SampleStage(XYStageDevice):
         """Moves are instantaneous: there is nothing to stop."""
 
 
+class FilterWheel(StateDevice):
+    """Detection filters before the detector, by name.
+
+    Args:
+        transmissions: share of the photons that each lets through.
+    """
+
+    def __init__(self, transmissions: Mapping[str, float]) -> None:
+        super().__init__(dict(enumerate(transmissions)))
+        self._transmissions = tuple(transmissions.values())
+        self._state = 0
+
+    @property
+    def transmission(self) -> float:
+        """Of the filter that is in."""
+        return self._transmissions[self._state]
+
+    def get_state(self) -> int:
+        return self._state
+
+    def set_state(self, position: int) -> None:
+        self._state = int(position)
+
+
+class Fields:
+    """The specimen as a stage finds it: fields of the size of a frame, each a scene that bleaches on its own.
+
+    The one at the origin has the seed of `settings`; the others have their own.
+    """
+
+    def __init__(self, settings: SceneSettings) -> None:
+        self._settings = settings
+        self._scenes: dict[tuple[int, int], Scene] = {(0, 0): Scene(settings)}
+
+    def at(self, x_um: float, y_um: float) -> tuple[tuple[int, int], Scene]:
+        """(row, column) of the field nearest to a place, and its scene."""
+        height, width = (size * self._settings.pixel_nm / 1e3 for size in self._settings.shape_yx)
+        place = (round(y_um / height), round(x_um / width))
+        if place not in self._scenes:
+            # Disjoint from the small seeds that users choose.
+            seed = self._settings.seed + (1 << 32) + (place[0] % 65536) * 65536 + place[1] % 65536
+            self._scenes[place] = Scene(replace(self._settings, seed=seed))
+        return place, self._scenes[place]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Splitter:
+    """A second detection channel to the right of the first on the same sensor.
+
+    Attributes:
+        to_reference: 2 x 3 matrix that takes (y, x, 1) of the first channel to (y, x) in the second.
+        brightness: expected photons of the second channel over those of the first.
+    """
+
+    to_reference: Matrix
+    brightness: float = 0.5
+
+    def second(self, expected: NDArray[np.float32]) -> NDArray[np.float32]:
+        """[y, x] expected photons of the second channel, from those of the first."""
+        forward = np.asarray(self.to_reference)
+        back = np.linalg.inv(forward[:, :2])
+        warped = affine_transform(expected, back, -back @ forward[:, 2], order=3, mode="reflect")
+        second: NDArray[np.float32] = np.maximum(warped, 0.0) * np.float32(self.brightness)
+        return second
+
+
 class PointScanner(CameraDevice):
     """A point-scanning confocal detector that counts photons, as a camera of [y, x] uint16 frames.
 
@@ -135,28 +215,34 @@ class PointScanner(CameraDevice):
     exposure, however fast frames are really taken: the same seed gives the same pixels at any pace.
 
     Args:
-        scene: the specimen and its optics.
-        shape_yx: pixels of a frame.
+        look: the field of the specimen before the objective at this moment, and its scene.
+        shape_yx: pixels of the scan; with a splitter the frame is twice as wide.
         light: what the lasers emit at this moment.
         focus_um: where the focus stage stands at this moment.
+        transmission: of the detection filter at this moment.
         interval_ms: nominal time of one frame, the specimen's clock.
         exposure_ms: time one exposure really takes (longer where computing the photons takes longer).
         on_exposure: told of every exposure as it is read out, on the engine's thread.
+        splitter: a second channel on the same sensor.
     """
 
     def __init__(
         self,
         *,
-        scene: Scene,
+        look: Callable[[], tuple[tuple[int, int], Scene]],
         shape_yx: tuple[int, int],
         light: Callable[[], Light],
         focus_um: Callable[[], float],
+        transmission: Callable[[], float],
         interval_ms: float,
         exposure_ms: float,
         on_exposure: Callable[[ExposureRecord], None] | None = None,
+        splitter: Splitter | None = None,
     ) -> None:
         super().__init__()
-        self._scene, self._shape_yx, self._light, self._focus_um = scene, shape_yx, light, focus_um
+        self._look, self._light, self._focus_um, self._transmission = look, light, focus_um, transmission
+        self._splitter = splitter
+        self._shape_yx = shape_yx if splitter is None else (shape_yx[0], 2 * shape_yx[1])
         self._interval_ms, self._exposure_ms = interval_ms, exposure_ms
         self._on_exposure = on_exposure
         self._off = threading.Event()
@@ -198,11 +284,15 @@ class PointScanner(CameraDevice):
         start_s = time.monotonic()
         index, light, focus_um = self.exposed, self._light(), self._focus_um()
         time_s = index * self._interval_ms / 1e3
-        pixels[:] = self._scene.expose(index, time_s, light, focus_um).counts
+        field, scene = self._look()
+        transmission = self._transmission()
+        pixels[:] = self._detect(scene.expose(index, time_s, light, focus_um), index, scene, transmission)
         digest = hashlib.sha256(pixels.astype("<u2", copy=False).tobytes()).hexdigest()
         self._off.wait(start_s + self._exposure_ms / 1e3 - time.monotonic())
         record = ExposureRecord(
             index=index,
+            field=field,
+            transmission=transmission,
             sha256=digest,
             light=light,
             focus_um=focus_um,
@@ -214,8 +304,25 @@ class PointScanner(CameraDevice):
             self._on_exposure(record)
         return record
 
+    def _detect(
+        self, exposure: Exposure, index: int, scene: Scene, transmission: float
+    ) -> NDArray[np.uint16]:
+        """[y, x] counts behind filter and splitter."""
+        counts = exposure.counts
+        if transmission < 1.0:  # taken at random: what is left of a Poisson number is one again
+            counts = _rng(scene, index).binomial(counts, transmission).astype(np.uint16)
+        if self._splitter is None:
+            return counts
+        expected = (exposure.signal + exposure.background) * np.float32(transmission)
+        return np.hstack([counts, count_photons(self._splitter.second(expected), _rng(scene, index))])
+
     def _last_index(self) -> int:
         return self.log[-1].index if self.log else -1
 
     def _last_time_s(self) -> float:
         return self.log[-1].time_s if self.log else 0.0
+
+
+def _rng(scene: Scene, index: int) -> np.random.Generator:
+    """Draws of the detection path of one exposure; the scene's own have other last words."""
+    return np.random.default_rng((scene.settings.seed, 4, index))

@@ -19,8 +19,9 @@ import numpy as np
 
 from streamer.errors import StreamerError
 from streamer.hook import Hook, HookReport
-from streamer.microscope.acquire import AcquisitionReport, run_acquisition
+from streamer.microscope.acquire import AcquisitionReport, EngineName, run_acquisition
 from streamer.microscope.devices import ExposureRecord
+from streamer.microscope.plan import Plan
 from streamer.microscope.rig import open_rig
 from streamer.profile import load_profile
 from streamer.simulation import SceneSettings
@@ -39,6 +40,7 @@ class MicroscopeSettings:
         frame_ms: time an exposure really takes; None for the scan's own.
         policy: overload policy of the run.
         exposures_path: where to write one JSON line per exposure; None for nowhere.
+        engine: the acquisition engine.
         patience_s: how long the hook waits for a silent processor at the end.
     """
 
@@ -49,6 +51,7 @@ class MicroscopeSettings:
     frame_ms: float | None = None
     policy: Policy = "lossless"
     exposures_path: Path | None = None
+    engine: EngineName = "pycromanager"
     patience_s: float = 60.0
 
 
@@ -105,7 +108,9 @@ def run_microscope(settings: MicroscopeSettings, stop: threading.Event | None = 
             planned=settings.frames,
         )
         try:
-            acquired = run_acquisition(rig, hook, settings.frames, stop=stop)
+            acquired = run_acquisition(
+                rig, hook, Plan(time_points=settings.frames), engine=settings.engine, stop=stop
+            )
         finally:
             streamed = hook.close(settings.patience_s)
     return _as_plain(acquired, streamed)

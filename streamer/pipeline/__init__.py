@@ -1,8 +1,26 @@
-"""What happens to a frame: calibrate, denoise, segment, judge, decide."""
+"""What happens to a frame: split, calibrate, denoise, segment, judge, decide."""
 
+from streamer.pipeline.checkpoint import Checkpoints, restored
 from streamer.pipeline.compiled import Compiled
+from streamer.pipeline.knobs import present_values
 from streamer.pipeline.process import process
-from streamer.pipeline.running import running
+from streamer.pipeline.running import Running
+from streamer.pipeline.splitter import fits, region_of, registered, split
 from streamer.pipeline.stages import Denoised, denoise, padded_shape, segment
 
-__all__ = ["Compiled", "Denoised", "denoise", "padded_shape", "process", "running", "segment"]
+__all__ = [
+    "Checkpoints",
+    "Compiled",
+    "Denoised",
+    "Running",
+    "denoise",
+    "fits",
+    "padded_shape",
+    "present_values",
+    "process",
+    "region_of",
+    "registered",
+    "restored",
+    "segment",
+    "split",
+]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from typing import ParamSpec, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ParamSpec, Protocol, TypeVar
 
-from streamer.core import Decision, Frame, Outcome, Result, Verdict
+from numpy.typing import NDArray
+
+from streamer.core import CONTINUE, Decision, Frame, Outcome, Result, Verdict
 from streamer.pipeline.stages import Denoised
 
 P = ParamSpec("P")
@@ -31,17 +33,20 @@ def process(
     frames: Iterable[Frame],
     *,
     record: Callable[[Frame], None],
+    split: Callable[[Frame], tuple[tuple[Frame, ...], tuple[Verdict, ...]]],
     denoise: Callable[[Frame], Denoised],
     segment: Callable[[Denoised], Result],
-    guards: Sequence[Callable[[Result], Verdict]],
-    policy: Callable[[Sequence[Verdict]], Decision],
+    judge: Callable[[Result], tuple[Verdict, ...]],
+    policy: Callable[[Frame, Sequence[Verdict]], Decision],
+    checkpoint: Callable[[], Mapping[str, NDArray[Any]] | None],
     sinks: Sequence[Sink],
     lag: Waiting,
 ) -> None:
-    """Record, denoise, segment, judge and decide, frame by frame.
+    """Record, split into channels, denoise, segment, judge and decide, frame by frame.
 
-    `record` keeps the camera's frame, untouched, before anything else happens to it. Concurrency lives inside
-    what is passed in: sources receive ahead, sinks write behind.
+    `record` keeps the camera's frame, untouched, before anything else happens to it. `split` says of what it
+    could not cut, `judge` has one set of guards per view. Concurrency lives inside what is passed in: sources
+    receive ahead, sinks write behind.
     """
     for frame in frames:
         record(frame)
@@ -49,19 +54,22 @@ def process(
             outcome = Outcome(frame=frame)
         else:
             watch = Stopwatch()
-            denoised = watch.time("denoise", denoise, frame)
-            result = watch.time("segment", segment, denoised)
-            verdicts = tuple(watch.time("guards", guard, result) for guard in guards)
-            decision = policy(verdicts)
+            parts, misfits = split(frame)
+            denoised = [watch.time("denoise", denoise, part) for part in parts]
+            results = tuple(watch.time("segment", segment, image) for image in denoised)
+            judged = [watch.time("guards", judge, result) for result in results]
+            verdicts = (*misfits, *(verdict for each in judged for verdict in each))
+            decision = policy(frame, verdicts) if results else CONTINUE
             lag_ms, waiting = lag(frame)
             outcome = Outcome(
                 frame=frame,
-                result=result,
+                results=results,
                 verdicts=verdicts,
                 decision=decision,
                 timings_ms=watch.ms,
                 lag_ms=lag_ms,
                 waiting=waiting,
+                checkpoint=checkpoint(),
             )
         for sink in sinks:
             sink.put(outcome)

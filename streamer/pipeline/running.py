@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Concatenate, Generic, ParamSpec, TypeVar
 
 State = TypeVar("State")
-Seen = TypeVar("Seen")
+Seen = ParamSpec("Seen")
 Said = TypeVar("Said")
 
 
-def running(step: Callable[[State, Seen], tuple[State, Said]], start: State) -> Callable[[Seen], Said]:
-    """`step` as a function of its input alone, from the state `start` on."""
-    state = start
+class Running(Generic[State, Seen, Said]):
+    """`step` as a function of what it sees alone, from a state on; `state` is open to be stored."""
 
-    def advance(seen: Seen) -> Said:
-        nonlocal state
-        state, said = step(state, seen)
+    def __init__(self, step: Callable[Concatenate[State, Seen], tuple[State, Said]], state: State) -> None:
+        self._step = step
+        self.state = state
+
+    def __call__(self, *seen: Seen.args, **further: Seen.kwargs) -> Said:
+        """One step."""
+        self.state, said = self._step(self.state, *seen, **further)
         return said
-
-    return advance

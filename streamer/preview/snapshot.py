@@ -104,6 +104,7 @@ def _verdict(fields: object) -> Verdict:
         limit=limit,
         meaning=_text(table, "meaning"),
         values=_numbers(table, "values"),
+        view=_text(table, "view"),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
 from rich.panel import Panel
@@ -16,7 +17,9 @@ from streamer.preview.sparkline import Sparkline
 
 #: Frames that a curve reaches back.
 HISTORY = 600
-#: Guards whose `measured` is drawn over time.
+#: Most verdicts that are shown, and most that are remembered: one per guard and view.
+VERDICTS_SHOWN, VERDICTS_KEPT = 8, 4096
+#: Guards whose `measured` is drawn over time, for the view that was seen first.
 CURVES = {"photons": "photons per box", "similarity": "similarity"}
 
 _STATE_STYLE = {
@@ -27,7 +30,8 @@ _STATE_STYLE = {
     "finished": "bold green",
     "failed": "bold red",
 }
-_STATUS_STYLE = {"pass": "green", "flag": "yellow", "reject": "bold red"}
+#: The gravest first.
+_STATUS_STYLE = {"reject": "bold red", "flag": "yellow", "pass": "green"}
 
 
 class View:
@@ -36,17 +40,25 @@ class View:
     def __init__(self) -> None:
         self.snapshot: Snapshot | None = None
         self._curves = _empty_curves()
+        self._verdicts: dict[tuple[str, str], Verdict] = {}
 
     def update(self, snapshot: Snapshot) -> None:
         """Take a snapshot; only a new frame lengthens the curves."""
         known = self.snapshot
         if known is not None and known.run != snapshot.run:
             known, self._curves = None, _empty_curves()  # another run began at the same address
+            self._verdicts.clear()
         self.snapshot = snapshot
         if known is None or known.seq != snapshot.seq:
             for verdict in snapshot.verdicts:
-                if verdict.guard in self._curves and verdict.measured is not None:
-                    self._curves[verdict.guard].append((verdict.measured, verdict.limit))
+                self._take(verdict)
+
+    def _take(self, verdict: Verdict) -> None:
+        if len(self._verdicts) < VERDICTS_KEPT or (verdict.guard, verdict.view) in self._verdicts:
+            self._verdicts[verdict.guard, verdict.view] = verdict
+        first = next(iter(self._verdicts.values()))
+        if verdict.guard in self._curves and verdict.view == first.view and verdict.measured is not None:
+            self._curves[verdict.guard].append((verdict.measured, verdict.limit))
 
     def render(self) -> RenderableType:
         """The view, at most 22 lines high for the guards of this version."""
@@ -55,13 +67,13 @@ class View:
             return Panel("waiting for the first news of the run", title="streamer", border_style="yellow")
         style = _STATE_STYLE[now.state]
         title = Text.assemble((now.run, "bold"), " ", (now.state, style))
-        parts = [_progress(now), _numbers(now), self._drawn(), _verdicts(now.verdicts)]
+        parts = [_progress(now), _numbers(now), self._drawn(), _verdicts(tuple(self._verdicts.values()))]
         if now.decision.reason:
             parts.append(Text(now.decision.reason, style="bold yellow", overflow="ellipsis"))
         return Panel(Group(*parts), title=title, border_style=style, padding=(0, 1))
 
     def _drawn(self) -> Table:
-        """One row per curve: name, line, last value and limit."""
+        """One row per curve, of the view that was seen first: name, line, last value and limit."""
         table = Table.grid(padding=(0, 1), expand=True)
         table.add_column(no_wrap=True, style="bold")
         table.add_column(ratio=1)
@@ -82,9 +94,10 @@ def line(now: Snapshot) -> str:
     words = [f"{now.state}: frame {_of(now.seq + 1, now.planned)}"]
     for verdict in now.verdicts:
         if verdict.guard in CURVES and verdict.measured is not None:
-            words.append(f"{CURVES[verdict.guard]} {_value_and_limit(verdict.measured, verdict.limit)}")
+            value = _value_and_limit(verdict.measured, verdict.limit)
+            words.append(f"{CURVES[verdict.guard]}{_in(verdict)} {value}")
     words += [f"lag {now.lag_ms:.0f} ms", f"waiting {now.waiting}", f"dropped {now.dropped}"]
-    words += [f"{verdict.guard} {verdict.status}" for verdict in now.verdicts if verdict.status != "pass"]
+    words += [f"{each.guard}{_in(each)} {each.status}" for each in now.verdicts if each.status != "pass"]
     left_s = time_left_s(now)
     return ", ".join(words if left_s is None else [*words, f"{_clock(left_s)} left"])
 
@@ -129,15 +142,28 @@ def _numbers(now: Snapshot) -> Table:
     return grid
 
 
-def _verdicts(verdicts: tuple[Verdict, ...]) -> Table:
+def _verdicts(verdicts: Sequence[Verdict]) -> Table:
+    """The gravest of the newest verdict of every guard and view, and how many others there are."""
+    gravest = list(_STATUS_STYLE)
+    ordered = sorted(verdicts, key=lambda verdict: gravest.index(verdict.status))
+    shown, others = ordered[:VERDICTS_SHOWN], ordered[VERDICTS_SHOWN:]
     table = Table.grid(padding=(0, 1), expand=True)
     table.add_column(no_wrap=True, style="bold")
     table.add_column(no_wrap=True)
     table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
-    for verdict in verdicts:
+    for verdict in shown:
         status = Text(verdict.status, style=_STATUS_STYLE[verdict.status])
-        table.add_row(Text(verdict.guard), status, Text(verdict.meaning))
+        words = f"{verdict.view}: {verdict.meaning}" if verdict.view else verdict.meaning
+        table.add_row(Text(verdict.guard), status, Text(words))
+    if others:
+        counts = {status: sum(verdict.status == status for verdict in others) for status in gravest}
+        words = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+        table.add_row("", "", Text(f"and of other guards and views {words}", style="dim"))
     return table
+
+
+def _in(verdict: Verdict) -> str:
+    return f" ({verdict.view})" if verdict.view else ""
 
 
 def _value_and_limit(value: float, limit: float | None) -> str:

@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from streamer.profile.models import HardwareProfile
+from streamer.profile.tables import UNKNOWN, OrUnknown
 
 _Path = tuple[int | str, ...]
 
@@ -57,6 +58,8 @@ def _cure(problem: ErrorDetails) -> str:
     if kind in ("missing_argument", "too_short", "too_long"):
         return f"use a list of {problem['ctx'].get('min_length', problem['ctx'].get('max_length'))}"
     wanted = _EXPECTED_TYPES.get(kind) or _wanted(problem["loc"])
+    if wanted and isinstance(problem["input"], str) and _may_be_unknown(problem["loc"]):
+        wanted += f' or "{UNKNOWN}"'
     return f"use {wanted}" if wanted else problem["msg"]
 
 
@@ -113,6 +116,12 @@ def _wanted(path: _Path) -> str:
         case {"ge": low}:
             return f"{low:g} or more"
     return ""
+
+
+def _may_be_unknown(path: _Path) -> bool:
+    model = _model(path[:-1])
+    field = model.model_fields.get(str(path[-1])) if model else None
+    return field is not None and OrUnknown in field.metadata
 
 
 def _bounds(annotated: object) -> Iterator[tuple[str, float]]:

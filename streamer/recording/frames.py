@@ -1,44 +1,60 @@
-"""Rows of `frames.jsonl` and `decisions.jsonl`, and reading a run back.
+"""Rows of `frames.jsonl` and `decisions.jsonl`.
 
-A frame is acknowledged when its row stands. A row says where its pixels are: `raw_index` on the t axis of
-the raw image; `annotated_index` on that of the annotated image, which holds processed frames only, or null.
+A frame is acknowledged when its row stands. A row says where its pixels are: `image` and `raw_index`, the
+frame's place on the t axis of that raw image; `annotated_image` and `annotated_place`, the [t, c, z] of its
+first plane there, and `annotated_channels`, the channels that its planes fill at that t and z. They are null
+and empty for a frame that was not processed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
-import zarr
-
 from streamer.core import Outcome
-from streamer.errors import SourceError
 from streamer.recording.lines import Row, iter_lines
+from streamer.recording.parts import Part
 from streamer.recording.run import RunFolder
+from streamer.recording.volumes import Places
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """Where the pixels of one frame are; `places` is None where it was not processed."""
+
+    part: Part
+    raw_index: int
+    places: Places | None = None
 
 
 def frame_row(
-    outcome: Outcome, *, raw_index: int, annotated_index: int | None, dose: Mapping[str, float]
+    outcome: Outcome, stored: Stored, *, light: Mapping[str, float], dose: Mapping[str, float]
 ) -> Row:
-    """The row of one frame; `dose` is the dose so far, by laser line with unit."""
-    frame = outcome.frame
+    """The row of one frame; `light` of this frame and `dose` so far are by laser line with unit."""
+    frame, places = outcome.frame, stored.places
     return {
         "seq": frame.seq,
-        "raw_index": raw_index,
-        "annotated_index": annotated_index,
+        "image": stored.part.raw,
+        "raw_index": stored.raw_index,
+        "annotated_image": stored.part.annotated if places else None,
+        "annotated_place": places.first if places else None,
+        "annotated_channels": list(places.c) if places else [],
         "axes": frame.axes,
         "wall_time_s": frame.wall_time_s,
         "hook_ns": frame.hook_ns,
         "received_ns": frame.received_ns,
-        "processed": outcome.result is not None,
+        "exposure_ms": frame.exposure_ms,
+        "bit_depth": frame.bit_depth,
+        "state": frame.state,
+        "processed": bool(outcome.results),
         "decision": outcome.decision.action,
         "reason": outcome.decision.reason,
         "verdicts": [asdict(verdict) for verdict in outcome.verdicts],
         "timings_ms": outcome.timings_ms,
         "lag_ms": outcome.lag_ms,
         "waiting": outcome.waiting,
+        "light": light,
         "dose": dose,
         "metadata": frame.metadata,
     }
@@ -47,52 +63,43 @@ def frame_row(
 def decision_row(outcome: Outcome) -> Row:
     """The row of a decision with the evidence it rests on."""
     frame = outcome.frame
-    return {"seq": frame.seq, "wall_time_s": frame.wall_time_s, **asdict(outcome.decision)}
+    decided = asdict(outcome.decision)
+    return {"kind": "decision", "seq": frame.seq, "wall_time_s": frame.wall_time_s, **decided}
+
+
+def done_row(done: Mapping[str, Any]) -> Row:
+    """The row of what the microscope really did."""
+    return {"kind": "carried out", **done}
 
 
 def read_frames(run: RunFolder) -> list[Row]:
     """Rows of all acknowledged frames, in order."""
-    return list(iter_lines(run.frames))
+    return list(iter_frames(run))
+
+
+def iter_frames(run: RunFolder) -> Iterator[Row]:
+    """Rows of all acknowledged frames one by one, in order; those of older layouts as they would be now."""
+    return map(_as_now, iter_lines(run.frames))
 
 
 def read_decisions(run: RunFolder) -> list[Row]:
-    """Rows of all decisions other than to continue, in order."""
+    """Rows of all decisions other than to continue and of what became of them, in order."""
     return list(iter_lines(run.decisions))
 
 
-def open_raw(run: RunFolder, rows: Iterable[Row] | None = None) -> zarr.Array[Any]:
-    """The raw frames, [t, c, z, y, x]; every acknowledged frame is in it.
-
-    Raises:
-        SourceError: nothing was recorded, or the array is shorter than its rows say.
-    """
-    return _open(run.raw, rows if rows is not None else iter_lines(run.frames), "raw_index")
-
-
-def open_annotated(run: RunFolder, rows: Iterable[Row] | None = None) -> zarr.Array[Any]:
-    """The denoised frames, [t, c, z, y, x], channel 0 denoised; its t axis is `annotated_index`.
-
-    Raises:
-        SourceError: no frame was processed, or the array is shorter than its rows say.
-    """
-    return _open(run.annotated, rows if rows is not None else iter_lines(run.frames), "annotated_index")
-
-
-def open_labels(run: RunFolder, name: str) -> zarr.Array[Any]:
-    """The label image `name` (segmentation or trust), [t, c, z, y, x], aligned with the annotated image."""
-    return _open(run.annotated / "labels" / name, iter_lines(run.frames), "annotated_index")
-
-
-def _open(image: Path, rows: Iterable[Row], index: str) -> zarr.Array[Any]:
-    if not (image / "0" / "zarr.json").is_file():
-        raise SourceError(f"{image}: no frame was recorded; give another recording")
-    try:
-        array = zarr.open_array(image / "0", mode="r")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SourceError(f"{image}: damaged ({error}); restore it from a copy") from error
-    needed = max((row[index] + 1 for row in rows if row.get(index) is not None), default=0)
-    if array.ndim != 5 or array.shape[0] < needed:
-        raise SourceError(
-            f"{image}: shape {array.shape}, but rows name {needed} frames; restore it from a copy"
-        )
-    return array
+def _as_now(row: Row) -> Row:
+    if "image" in row or "raw_index" not in row:
+        return row
+    index = row.get("annotated_index")
+    judged = [{"view": ""} | verdict for verdict in row.get("verdicts", ())]
+    then: Row = {
+        "image": Part().raw,
+        "annotated_image": None if index is None else Part().annotated,
+        "annotated_place": None if index is None else [index, 0, 0],
+        "annotated_channels": [] if index is None else ["denoised"],
+        "exposure_ms": None,
+        "bit_depth": None,
+        "state": {},
+        "light": {},
+    }
+    return then | row | {"verdicts": judged}

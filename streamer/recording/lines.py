@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ from streamer.errors import SourceError
 from streamer.recording.files import writing
 
 Row = dict[str, Any]
+
+_BLOCK_BYTES = 1 << 16  # read at once from the end of a file
 
 _log = logging.getLogger(__name__)
 
@@ -44,14 +48,37 @@ class LineWriter:
 
     def put(self, row: Mapping[str, object]) -> None:
         """Write `row`; it is acknowledged when this returns."""
-        line = json.dumps(plain(row), separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+        text = json.dumps(plain(row), separators=(",", ":"), ensure_ascii=False)
+        # Half a surrogate pair, which is no text but which JSON can name, becomes its JSON escape.
+        line = text.encode(errors="backslashreplace") + b"\n"
         with writing(self.path):
-            while line:  # a disk that is nearly full takes a part and refuses the rest
-                line = line[self._file.write(line) :]
+            start = self._file.seek(0, os.SEEK_END)
+            try:
+                while line:  # a disk that is nearly full takes a part and refuses the rest
+                    line = line[self._file.write(line) :]
+            except OSError:
+                with contextlib.suppress(OSError):  # else a later row would go on in this line
+                    self._file.truncate(start)
+                raise
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def drop_torn_line(path: Path) -> None:
+    """Cut `path` behind its last whole line; what is cut was never acknowledged."""
+    with writing(path), path.open("r+b") as stream:
+        end = stream.seek(0, 2)
+        while end:
+            start = max(0, end - _BLOCK_BYTES)
+            stream.seek(start)
+            newline = stream.read(end - start).rfind(b"\n")
+            if newline >= 0:
+                end = start + newline + 1
+                break
+            end = start
+        stream.truncate(end)
 
 
 def iter_lines(path: Path) -> Iterator[Row]:

@@ -1,9 +1,13 @@
 """What OME-Zarr 0.5 wants to know of an image and its labels; pure dictionaries, no store.
 
-Axes are always t, c, z, y, x. The t axis of a recording counts frames in the order of their arrival,
-whatever moved between them: event-driven and jagged acquisitions have no rectangle of time x z x position.
-The true place of frame n stands in its row. There is one resolution level: a plane of a camera is small
-enough to be viewed whole, and a pyramid would double the files written per frame while the light is on.
+Axes are always t, c, z, y, x. The t axis of a raw image counts frames in the order of their arrival, whatever
+moved between them: event-driven and jagged acquisitions have no rectangle of time x z x channel. Annotated
+images are such rectangles, with holes; the rows say which planes are there. There is one resolution level: a
+plane of a camera is small enough to be viewed whole, and a pyramid would double the files written per frame
+while the light is on.
+
+What NGFF has no word for stands beside it under `streamer`: position and segment of the image, and the names
+of the channels, of label images too.
 """
 
 from __future__ import annotations
@@ -35,28 +39,20 @@ class Channel:
     high: float
 
 
-def image_attributes(name: str, scale: Scale, channels: Sequence[Channel]) -> dict[str, Any]:
-    """Group attributes of an image whose only level lies in `0`."""
-    omero = {
-        "channels": [
-            {
-                "label": channel.label,
-                "active": position == 0,
-                "color": "FFFFFF",
-                "window": {
-                    "min": channel.low,
-                    "max": channel.high,
-                    "start": channel.low,
-                    "end": channel.high,
-                },
-            }
-            for position, channel in enumerate(channels)
-        ]
+def image_attributes(
+    name: str, scale: Scale, channels: Sequence[Channel], about: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Group attributes of an image whose only level lies in `0`; `about` is what else to say of it."""
+    bare = {
+        "ome": {"version": VERSION, "multiscales": [_multiscale(name, scale)], "omero": {"channels": []}},
+        "streamer": {**(about or {}), "channels": []},
     }
-    return {"ome": {"version": VERSION, "multiscales": [_multiscale(name, scale)], "omero": omero}}
+    return with_channels(bare, channels)
 
 
-def label_attributes(name: str, scale: Scale, classes: Mapping[int, str]) -> dict[str, Any]:
+def label_attributes(
+    name: str, scale: Scale, classes: Mapping[int, str], channels: Sequence[Channel] = ()
+) -> dict[str, Any]:
     """Group attributes of a label image in `labels/<name>`; `classes` names its values."""
     label = {
         "colors": [
@@ -65,7 +61,10 @@ def label_attributes(name: str, scale: Scale, classes: Mapping[int, str]) -> dic
         "properties": [{"label-value": value, "class": meaning} for value, meaning in classes.items()],
         "source": {"image": "../../"},
     }
-    return {"ome": {"version": VERSION, "multiscales": [_multiscale(name, scale)], "image-label": label}}
+    return {
+        "ome": {"version": VERSION, "multiscales": [_multiscale(name, scale)], "image-label": label},
+        "streamer": {"channels": [channel.label for channel in channels]},
+    }
 
 
 def labels_attributes(names: Sequence[str]) -> dict[str, Any]:
@@ -73,10 +72,36 @@ def labels_attributes(names: Sequence[str]) -> dict[str, Any]:
     return {"ome": {"version": VERSION, "labels": list(names)}}
 
 
+def with_channels(attributes: Mapping[str, Any], channels: Sequence[Channel]) -> dict[str, Any]:
+    """`attributes` of an image or label image with further channels."""
+    ome, streamer = attributes["ome"], attributes["streamer"]
+    names = [*streamer["channels"], *(channel.label for channel in channels)]
+    changed = {**attributes, "streamer": {**streamer, "channels": names}}
+    if "omero" in ome:
+        shown = [*ome["omero"]["channels"], *map(_shown, channels)]
+        shown = [{**channel, "active": position == 0} for position, channel in enumerate(shown)]
+        changed["ome"] = {**ome, "omero": {**ome["omero"], "channels": shown}}
+    return changed
+
+
+def with_channel_count(attributes: Mapping[str, Any], count: int) -> dict[str, Any]:
+    """`attributes` of an image or label image with its first `count` channels only."""
+    ome, streamer = attributes["ome"], attributes["streamer"]
+    changed = {**attributes, "streamer": {**streamer, "channels": streamer["channels"][:count]}}
+    if "omero" in ome:
+        changed["ome"] = {**ome, "omero": {**ome["omero"], "channels": ome["omero"]["channels"][:count]}}
+    return changed
+
+
+def _shown(channel: Channel) -> dict[str, Any]:
+    window = {"min": channel.low, "max": channel.high, "start": channel.low, "end": channel.high}
+    return {"label": channel.label, "color": "FFFFFF", "window": window}
+
+
 def _multiscale(name: str, scale: Scale) -> dict[str, Any]:
     time = {"name": "t", "type": "time"} | ({"unit": "second"} if scale.interval_s else {})
     micrometer = {"unit": "micrometer"} if scale.pixel_um else {}
-    depth = {"name": "z", "type": "space"}  # one plane: no extent that could have a unit
+    depth = {"name": "z", "type": "space"}  # no profile states the step of a stage, so it has no unit
     space = [depth, *({"name": axis, "type": "space"} | micrometer for axis in "yx")]
     pixel = scale.pixel_um or 1.0
     steps = [scale.interval_s or 1.0, 1.0, 1.0, pixel, pixel]

@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from streamer.errors import SourceError, UsageError
 from streamer.recording.files import replace_file, writing
+from streamer.recording.lock import LOCK_FILE, WriterLock
+
+#: The layout that this version writes; it reads those before.
+FORMAT_VERSION: Literal[2] = 2
 
 
 class PackageUsed(BaseModel):
@@ -26,22 +30,35 @@ class PackageUsed(BaseModel):
     sha256: dict[str, str]
 
 
+class Session(BaseModel):
+    """A processor that went on in a recording: from which frame on, and with what."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    started_wall_s: float = Field(default_factory=time.time)
+    first_seq: int
+    engine_keys: dict[str, JsonValue] = {}
+    versions: dict[str, str] = {}
+
+
 class RunInfo(BaseModel):
     """Provenance of a run, `run.json`.
 
     Attributes:
+        format_version: 1 had one raw and one annotated image, and `annotated_index` in its rows.
         state: running until every frame, row and table is written; a run killed half-way stays running.
         source: where the frames came from: engine or files, host, options.
         pixel_nm: size of a pixel in the specimen, None if nobody stated it.
         calibration: the numbers that turned grey levels into photons.
         profile_sha256: hash of `profile` as canonical JSON, see `profile_hash`.
         engine_keys: engine key of each network by role (denoiser, segmenter).
+        sessions: processors that went on after the first one had ended or died.
         notes: anything else worth knowing later.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format_version: Literal[1] = 1
+    format_version: Literal[1, 2] = FORMAT_VERSION
     state: Literal["running", "closed"] = "running"
     started_wall_s: float = Field(default_factory=time.time)
     ended_wall_s: float | None = None
@@ -57,6 +74,7 @@ class RunInfo(BaseModel):
     thresholds: dict[str, JsonValue] = {}
     seeds: dict[str, int] = {}
     versions: dict[str, str] = {}
+    sessions: tuple[Session, ...] = ()
     notes: dict[str, JsonValue] = {}
 
 
@@ -68,18 +86,24 @@ def profile_hash(profile: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """One recording on disk: the names of its parts."""
+    """One recording on disk: the names of what lies in it.
+
+    Attributes:
+        path: the folder.
+        lock: held by who writes; None for who reads.
+    """
 
     path: Path
+    lock: WriterLock | None = field(default=None, compare=False, repr=False)
 
     @property
     def raw(self) -> Path:
-        """Camera frames, untouched."""
+        """Camera frames, untouched; of a run with one position and one camera mode."""
         return self.path / "raw.ome.zarr"
 
     @property
     def annotated(self) -> Path:
-        """Denoised frames and their labels; processed frames only."""
+        """Denoised frames and their labels; processed frames only, of one position and camera mode."""
         return self.path / "annotated.ome.zarr"
 
     @property
@@ -98,6 +122,11 @@ class RunFolder:
         return self.path / "decisions.jsonl"
 
     @property
+    def checkpoint(self) -> Path:
+        """States of the guards at a frame, from which a resumed run goes on."""
+        return self.path / "checkpoint.npz"
+
+    @property
     def info(self) -> Path:
         """Provenance."""
         return self.path / "run.json"
@@ -109,17 +138,17 @@ def is_run(path: Path) -> bool:
 
 
 def create_run(path: Path, info: RunInfo) -> RunFolder:
-    """Create the folder of a new run with its `run.json`.
+    """Create the folder of a new run with its `run.json`; it is locked for writing.
 
     Raises:
         UsageError: the folder holds something already.
         RecordingError: it cannot be written.
     """
     with writing(path):
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        if path.exists() and not (path.is_dir() and all(item.name == LOCK_FILE for item in path.iterdir())):
             raise UsageError(f"{path}: exists and is not empty; choose a new folder with --out")
         path.mkdir(parents=True, exist_ok=True)
-        run = RunFolder(path)
+        run = RunFolder(path, WriterLock(path))
         write_info(run, info)
     return run
 

@@ -89,6 +89,7 @@ class Background:
         while (task := self._queue.get()) is not None:
             if self._error is None:  # after an error keep emptying the queue: a waiting put must come back
                 self._attempt(task)
+            del task  # with it the frame: what was acknowledged may be overwritten where it came from
         for close in (self._raw.close, *(sink.close for sink in self._sinks)):
             self._attempt(close)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,88 +12,183 @@ from numpy.typing import NDArray
 
 from streamer.core import Frame, Outcome, Result
 from streamer.errors import RecordingError
-from streamer.recording import Channel, GrowingImage, RunFolder, Scale, create_image
+from streamer.recording import (
+    Channel,
+    GrowingImage,
+    Part,
+    Parts,
+    Place,
+    Places,
+    RunFolder,
+    Scale,
+    Volumes,
+    create_image,
+)
 
 SEGMENTATION = {0: "background", 1: "tubule", 2: "sheet"}
 TRUST = {0: "background", 1: "uncertain", 2: "supported", 3: "unsupported"}
 
 
 class RawSink:
-    """Writes every frame untouched; the image is made for the size and type of the first one."""
+    """Writes every frame untouched, into the image of its position and camera mode, in order of arrival.
 
-    def __init__(self, run: RunFolder, scale: Scale) -> None:
+    `parts` goes on from an earlier session.
+    """
+
+    def __init__(self, run: RunFolder, scale: Scale, parts: Parts | None = None) -> None:
         self._run = run
         self._scale = scale
-        self._image: GrowingImage | None = None
-        self._indices: dict[int, int] = {}
+        self._parts = parts or Parts()
+        self._images: dict[str, GrowingImage] = {}
+        self._written: dict[int, tuple[Part, int]] = {}
 
     def put(self, frame: Frame) -> None:
         """Append the frame's pixels."""
-        if self._image is None:
-            self._image = create_image(
-                self._run.raw,
-                plane=_plane(frame.pixels),
+        plane = _plane(frame.pixels)
+        axes, mode = frame.axes, frame.mode
+        part = self._parts.part_of(axes.get("position"), axes.get("channel"), mode)
+        image = self._images.get(part.raw) or _opened(self._run.path / part.raw)
+        if image is None:
+            image = create_image(
+                self._run.path / part.raw,
+                plane=plane,
                 dtype=frame.pixels.dtype,
                 scale=self._scale,
                 channels=(_channel("detector", frame.pixels),),
+                about=_about(part) | {"exposure_ms": mode.exposure_ms, "bit_depth": mode.bit_depth},
             )
-        self._indices[frame.seq] = self._image.pixels.append([frame.pixels])
+        self._images[part.raw] = image
+        index = image.pixels.extent[0]
+        image.put({(index, 0, 0): frame.pixels})
+        self._written[frame.seq] = part, index
 
-    def index_of(self, seq: int) -> int:
-        """Where the frame stands on the t axis; told once, so that a run of hours does not grow in memory."""
-        if seq not in self._indices:
-            raise RecordingError(f"{self._run.raw}: frame {seq} has no pixels; hand the frame to raw first")
-        return self._indices.pop(seq)
+    def part_of(self, seq: int) -> Part:
+        """The part of a frame that has been written."""
+        if seq not in self._written:
+            raise RecordingError(f"{self._run.path}: frame {seq} has no pixels; hand the frame to raw first")
+        return self._written[seq][0]
+
+    def take(self, seq: int) -> tuple[Part, int]:
+        """Where the frame stands: its part, and its place on the t axis of the raw image there.
+
+        Told once, so that a run of hours does not grow in memory.
+        """
+        self.part_of(seq)
+        return self._written.pop(seq)
 
     def close(self) -> None:
         """Nothing is held open."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """What is recorded of one result, registered to the first detection channel.
+
+    Attributes:
+        images: [y, x] float32 by name; the first is the channel that the labels belong to.
+        labels: [y, x] uint8 by label image, segmentation and trust.
+    """
+
+    images: Mapping[str, NDArray[np.float32]]
+    labels: Mapping[str, NDArray[np.uint8]]
 
 
 class AnnotatedSink:
-    """Writes denoised frames, segmentation and trust of every processed frame.
+    """Gathers what the networks made of processed frames into volumes [t, c, z, y, x].
 
-    The annotated image has its own frame axis without holes; the row of a frame tells its place there.
-    Uncertainty is a second channel if the first result has one. `trust` gives a result's [y, x] uint8 map:
-    0 background, 1 uncertain, 2 supported, 3 unsupported.
+    Channels are named after the images that `draw` gives and the channel of the result, as in `denoised red`;
+    the label images keep the labels of a channel at that channel's c.
+
+    Args:
+        run: the folder.
+        scale: size of a pixel and a frame.
+        draw: what to record of a result.
+        part_of: the part of a frame by number, `RawSink.part_of`.
+        volumes: by name of the image; goes on from an earlier session.
     """
 
-    def __init__(self, run: RunFolder, scale: Scale, trust: Callable[[Result], NDArray[np.uint8]]) -> None:
+    def __init__(
+        self,
+        run: RunFolder,
+        scale: Scale,
+        draw: Callable[[Result], Drawn],
+        part_of: Callable[[int], Part],
+        volumes: Mapping[str, Volumes] | None = None,
+    ) -> None:
         self._run = run
         self._scale = scale
-        self._trust = trust
-        self._image: GrowingImage | None = None
-        self._indices: dict[int, int] = {}
+        self._draw = draw
+        self._part_of = part_of
+        self._volumes = dict(volumes or {})
+        self._images: dict[str, GrowingImage] = {}
+        self._written: dict[int, Places] = {}
 
     def put(self, outcome: Outcome) -> None:
-        """Append the outcome's result, if it has one; labels first, so that every image has its labels."""
-        result = outcome.result
-        if result is None:
+        """Write the planes of the outcome's results, if it has any, where they belong."""
+        if not outcome.results:
             return
-        planes = _planes(result)
-        if self._image is None:
-            self._image = create_image(
-                self._run.annotated,
-                plane=_plane(result.denoised),
-                dtype=result.denoised.dtype,
-                scale=self._scale,
-                channels=tuple(_channel(label, plane) for label, plane in planes.items()),
-                labels={"segmentation": SEGMENTATION, "trust": TRUST},
-            )
-        self._image.labels["segmentation"].append([result.labels])
-        self._image.labels["trust"].append([self._trust(result)])
-        self._indices[outcome.frame.seq] = self._image.pixels.append(list(planes.values()))
+        frame, part = outcome.frame, self._part_of(outcome.frame.seq)
+        planes, labels = _named(outcome.results, self._draw)
+        volumes = self._volumes.setdefault(part.annotated, Volumes())
+        known = len(volumes.channels)
+        places = volumes.place(frame.axes.get("time"), frame.axes.get("z"), tuple(planes))
+        new = tuple(_channel(name, planes[name]) for name in volumes.channels[known:])
+        image = self._images.get(part.annotated) or _opened(self._run.path / part.annotated)
+        if image is None:
+            image, new = self._create(part, new, planes[volumes.channels[0]]), ()
+        self._images[part.annotated] = image
+        image.put(
+            _placed(planes, places),
+            {name: _placed(maps, places) for name, maps in labels.items()},
+            new_channels=new,
+        )
+        self._written[frame.seq] = places
 
-    def index_of(self, seq: int) -> int | None:
-        """Where the frame stands on the t axis, None if it was not processed; told once."""
-        return self._indices.pop(seq, None)
+    def take(self, seq: int) -> Places | None:
+        """Where the planes of a frame stand, None if it was not processed; told once."""
+        return self._written.pop(seq, None)
 
     def close(self) -> None:
         """Nothing is held open."""
 
+    def _create(self, part: Part, channels: tuple[Channel, ...], plane: NDArray[Any]) -> GrowingImage:
+        return create_image(
+            self._run.path / part.annotated,
+            plane=_plane(plane),
+            dtype=plane.dtype,
+            scale=self._scale,
+            channels=channels,
+            labels={"segmentation": SEGMENTATION, "trust": TRUST},
+            about=_about(part),
+        )
 
-def _planes(result: Result) -> dict[str, NDArray[np.float32]]:
-    planes = {"denoised": result.denoised}
-    return planes if result.uncertainty is None else planes | {"uncertainty": result.uncertainty}
+
+def _named(
+    results: tuple[Result, ...], draw: Callable[[Result], Drawn]
+) -> tuple[dict[str, NDArray[Any]], dict[str, dict[str, NDArray[Any]]]]:
+    """Planes by channel name, and those of each label image by the channel that they belong to."""
+    planes: dict[str, NDArray[Any]] = {}
+    labels: dict[str, dict[str, NDArray[Any]]] = {}
+    for result in results:
+        drawn = draw(result)
+        names = [f"{name} {result.frame.axes.get('channel', '')}".rstrip() for name in drawn.images]
+        planes |= zip(names, drawn.images.values(), strict=True)
+        for name, plane in drawn.labels.items():
+            labels.setdefault(name, {})[names[0]] = plane
+    return planes, labels
+
+
+def _placed(planes: Mapping[str, NDArray[Any]], places: Places) -> dict[Place, NDArray[Any]]:
+    return {(places.t, places.c[name], places.z): plane for name, plane in planes.items()}
+
+
+def _opened(path: Path) -> GrowingImage | None:
+    """The image of an earlier session."""
+    return GrowingImage(path) if path.exists() else None
+
+
+def _about(part: Part) -> dict[str, Any]:
+    return {"position": part.position, "segment": part.segment}
 
 
 def _plane(pixels: NDArray[Any]) -> tuple[int, int]:
@@ -101,6 +198,7 @@ def _plane(pixels: NDArray[Any]) -> tuple[int, int]:
 
 
 def _channel(label: str, pixels: NDArray[Any]) -> Channel:
-    """What a viewer should show: the first frame's range, without the brightest thousandth."""
-    low, high = float(pixels.min()), float(np.percentile(pixels, 99.9))
+    """What a viewer should show: the first plane's range, without the brightest thousandth."""
+    seen = pixels[np.isfinite(pixels)]  # a registered plane has no values beyond its channel's edge
+    low, high = (float(seen.min()), float(np.percentile(seen, 99.9))) if seen.size else (0.0, 1.0)
     return Channel(label=label, low=low, high=max(high, low + 1.0))

@@ -10,7 +10,7 @@ from dataclasses import asdict
 
 import zmq
 
-from streamer.core import CONTINUE, Outcome
+from streamer.core import CONTINUE, Decision, Outcome
 
 
 class PreviewSink:
@@ -18,16 +18,20 @@ class PreviewSink:
 
     Args:
         run: name of the recording.
-        dose: light dose so far by laser line, given the frames exposed so far.
+        dose: light dose so far by laser line.
         counts: frames planned (None when open-ended), received and dropped so far.
+        before: frames recorded and processed by earlier processors of this recording.
+        stopped: why one of them has stopped the run; empty where none has.
     """
 
     def __init__(
         self,
         *,
         run: str,
-        dose: Callable[[int], Mapping[str, float]],
+        dose: Callable[[], Mapping[str, float]],
         counts: Callable[[], Mapping[str, int | None]],
+        before: tuple[int, int] = (0, 0),
+        stopped: str = "",
     ) -> None:
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.PUB)
@@ -38,8 +42,8 @@ class PreviewSink:
         self.endpoint = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
         self._run, self._dose, self._counts = run, dose, counts
         self._started_s = 0.0
-        self._recorded = self._processed = 0
-        self._decision = CONTINUE
+        self._before, (self._recorded, self._processed) = before[0], before
+        self._decision = Decision(action="stop", reason=stopped) if stopped else CONTINUE
         self._last: dict[str, object] = {}
 
     def put(self, outcome: Outcome) -> None:
@@ -47,7 +51,7 @@ class PreviewSink:
         self._recorded += 1
         if outcome.decision.action != "continue":
             self._decision = outcome.decision
-        if outcome.result is None:
+        if not outcome.results:
             return
         self._processed += 1
         self._started_s = self._started_s or time.monotonic()
@@ -55,10 +59,10 @@ class PreviewSink:
         self._last = {
             "seq": outcome.frame.seq,
             "lag_ms": outcome.lag_ms,
-            "fps": (self._recorded - 1) / elapsed_s if elapsed_s else 0.0,
+            "fps": (self._recorded - self._before - 1) / elapsed_s if elapsed_s else 0.0,
             "timings_ms": dict(outcome.timings_ms),
             "waiting": outcome.waiting,
-            "dose": dict(self._dose(outcome.frame.seq + 1)),
+            "dose": dict(self._dose()),
             "verdicts": [asdict(verdict) for verdict in outcome.verdicts],
         }
         self.publish("stopping" if self._decision.action == "stop" else "running")

@@ -10,6 +10,7 @@ import numpy as np
 import zarr
 
 from streamer.errors import SourceError
+from streamer.recording import read_plane
 from streamer.sources.planes import Plane, Planes, check_plane
 
 _AXES = {"t": "time", "c": "channel", "z": "z"}
@@ -58,18 +59,6 @@ def _read(path: Path, array: zarr.Array[Any], axes: list[str]) -> Iterator[Plane
     names = [_AXES[axis] for axis in axes[:-2]]
     for place in np.ndindex(*array.shape[:-2]):
         yield read_plane(path, array, place), dict(zip(names, place, strict=True)) or {"time": 0}, {}
-
-
-def read_plane(path: Path, array: zarr.Array[Any], place: tuple[int, ...]) -> np.ndarray[Any, np.dtype[Any]]:
-    """One [y, x] plane of an array.
-
-    Raises:
-        SourceError: the plane is damaged.
-    """
-    try:
-        return np.asarray(array[place])
-    except Exception as error:  # codecs raise what they like
-        raise SourceError(f"{path}: plane {place} is damaged ({error}); restore it from a copy") from error
 
 
 def _pixel_nm(axis: str | Mapping[str, Any], level: Mapping[str, Any]) -> float | None:

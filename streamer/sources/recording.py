@@ -11,7 +11,7 @@ import numpy as np
 
 from streamer.core import Frame
 from streamer.errors import SourceError
-from streamer.recording import RunFolder, is_run, iter_lines, open_raw, read_info
+from streamer.recording import RunFolder, is_run, open_raw, parts, read_info
 from streamer.sources.ndtiff import is_ndtiff, open_ndtiff
 from streamer.sources.ome_zarr import is_zarr, open_ome_zarr
 from streamer.sources.planes import Planes, check_plane, shift_of, unsigned
@@ -27,8 +27,8 @@ class Recording:
     Attributes:
         kind: the format in words.
         paths: the paths given.
-        shape: [y, x] of every frame.
-        dtype: pixel type as it is stored; frames are uint8 or uint16.
+        shape: [y, x] of every frame; of a RUN whose camera mode changed, of the first.
+        dtype: pixel type as it is stored, likewise; frames are uint8 or uint16.
         count: number of frames.
         pixel_nm: pixel size the recording states, None if it states none.
         shift_adu: added to stored grey levels to make them unsigned; subtract it to have them back.
@@ -130,17 +130,25 @@ def _of_spool(path: Path) -> Recording:
 
 
 def _of_run(run: RunFolder) -> Recording:
-    rows = [{"raw_index": row.get("raw_index")} for row in iter_lines(run.frames)]
-    raw = open_raw(run, rows)
-    beyond = raw.shape[0] - len(rows)
-    note = (f"{beyond} frames at the end have no row and are left out",) if beyond else ()
+    found = parts(run)
+    if not found:
+        raise SourceError(f"{run.path}: no frame was recorded; give another recording")
+    images = {one.part.raw: open_raw(run, one) for one in found}
+    first = next(iter(images.values()))
+    shapes = [check_plane(name, array.shape[-2:], np.dtype(array.dtype)) for name, array in images.items()]
+    count = sum(one.frames for one in found)
+    beyond = sum(array.shape[0] for array in images.values()) - count
+    modes = len({(shape, array.dtype) for shape, array in zip(shapes, images.values(), strict=True)})
     return Recording(
         kind="RUN",
         paths=(run.path,),
-        shape=check_plane(str(run.raw), raw.shape[-2:], np.dtype(raw.dtype)),
-        dtype=np.dtype(raw.dtype),
-        count=len(rows),
+        shape=shapes[0],
+        dtype=np.dtype(first.dtype),
+        count=count,
         pixel_nm=read_info(run).pixel_nm,
-        notes=note,
-        frames=lambda: run_frames(run, raw),
+        notes=(
+            *((f"{beyond} frames at the end have no row and are left out",) if beyond else ()),
+            *((f"frames have {modes} sizes or pixel types; the first is stated",) if modes > 1 else ()),
+        ),
+        frames=lambda: run_frames(run, images),
     )

@@ -1,16 +1,17 @@
-"""Messages that wait: in memory up to a budget, then in spool files, always in order.
+"""Frames that wait at the hook, in order: in shared slots, in memory up to a budget, then in spool files.
 
-The hook keeps every frame here until the processor acknowledges it; the processor keeps here what
-it has received and not yet processed. A record in a file is a sequence of length-prefixed parts, so
-that what a dead link left behind can be replayed.
+The hook keeps every frame here until the processor acknowledges it. A record in a file is a sequence of
+length-prefixed parts, so that what a dead link left behind can be replayed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,24 +31,42 @@ Parts = Sequence[bytes | memoryview]
 _PREFIX = struct.Struct("<BQ")  # number of parts still to come in this record, bytes in this part
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """A frame on its way.
+
+    Attributes:
+        seq: its number.
+        parts: its message, pixels last.
+        slot: the slot of the ring in which the pixels lie; None where they are in ordinary memory.
+        handed_ns: monotonic clock of its hand-over.
+    """
+
+    seq: int
+    parts: Parts
+    slot: int | None = None
+    handed_ns: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of ordinary memory it takes."""
+        return sum(len(part) for part in (self.parts if self.slot is None else self.parts[:-1]))
+
+
 class _Segment:
     """One spool file and how many of its records still wait."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path, self.size, self.waiting = path, 0, 0
-        self._file = path.open("w+b")
+        # Unbuffered: what a full disk did not take must not come back with the next record.
+        self._file = path.open("w+b", buffering=0)
 
     def write(self, parts: Parts) -> int:
         """Append a record; its offset. A record that does not fit is taken back."""
         offset = self.size
-        try:
-            self._file.seek(offset)
-            _write(self._file, parts)
-            self._file.flush()
-        except OSError:
-            self._file.truncate(offset)
-            raise
+        self._file.seek(offset)
+        _write_record(self._file, parts)
         self.size = self._file.tell()
         self.waiting += 1
         return offset
@@ -58,89 +77,123 @@ class _Segment:
 
     def remove(self) -> None:
         self._file.close()
-        self.path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a virus scanner may hold it: a file too many hurts nobody
+            self.path.unlink()
+
+    def leave(self) -> None:
+        """Let the file stay, under a name that can be replayed."""
+        self._file.close()
+        self.path.rename(self.path.with_suffix(SPOOL_SUFFIX))
 
 
 @dataclass(slots=True)
 class _Entry:
-    """A message in memory (`parts`), or at `offset` of a segment."""
+    """A parcel in memory, or its record at `offset` of a segment."""
 
     seq: int
     size: int
-    parts: Parts | None
+    handed_ns: int
+    parcel: Parcel | None
     segment: _Segment | None = None
     offset: int = 0
 
 
 class Backlog:
-    """A first-in first-out store of messages with a cursor: taken, but kept until acknowledged.
+    """A first-in first-out store of frames with a cursor: taken, but kept until acknowledged.
 
     Args:
         spool: path of the spool files, to which a number is added; made when first needed.
-        ram_bytes: memory budget.
+        ram_bytes: memory budget; pixels in slots do not count, they have their own.
         disk_bytes: budget of the spool files together.
+        release: called with every slot whose frame no longer needs it.
 
     Not thread-safe: one thread owns it.
     """
 
-    def __init__(self, spool: Path, *, ram_bytes: int, disk_bytes: int) -> None:
-        self._path, self._ram_bytes, self._disk_bytes = spool, ram_bytes, disk_bytes
+    def __init__(
+        self,
+        spool: Path,
+        *,
+        ram_bytes: int,
+        disk_bytes: int,
+        release: Callable[[int], None] = lambda slot: None,
+    ) -> None:
+        self._path, self._disk_bytes = spool, disk_bytes
+        #: The memory budget; may change.
+        self.ram_bytes = ram_bytes
+        self._release = release
         self._entries: deque[_Entry] = deque()
         self._taken = 0
+        self._coming_seq = 0
         self._in_ram = 0
         self._segments: deque[_Segment] = deque()
         self._segments_made = 0
-        #: Messages refused because memory and disk were both full.
+        #: Frames that went to the spool files.
+        self.spooled = 0
+        #: Frames given up because memory and disk were both full.
         self.lost = 0
 
     def __len__(self) -> int:
-        """Messages not yet acknowledged."""
+        """Frames not yet acknowledged."""
         return len(self._entries)
 
     @property
     def waiting(self) -> int:
-        """Messages not yet taken."""
+        """Frames not yet taken."""
         return len(self._entries) - self._taken
 
     @property
-    def first_seq(self) -> int | None:
-        """Number of the oldest message not yet acknowledged."""
-        return self._entries[0].seq if self._entries else None
+    def first_seq(self) -> int:
+        """Number of the oldest frame not yet acknowledged; where there is none, of the next that comes."""
+        return self._entries[0].seq if self._entries else self._coming_seq
 
-    def append(self, seq: int, parts: Parts) -> bool:
-        """Keep a message; False, and counted, where neither memory nor disk has room for it."""
-        size = sum(len(part) for part in parts)
-        if self._in_ram + size <= self._ram_bytes:
-            self._in_ram += size
-            self._entries.append(_Entry(seq, size, parts))
+    @property
+    def first_handed_ns(self) -> int | None:
+        """When the oldest frame not yet acknowledged was handed over."""
+        return self._entries[0].handed_ns if self._entries else None
+
+    @property
+    def next_seq(self) -> int | None:
+        """Number of the oldest frame not yet taken."""
+        return self._entries[self._taken].seq if self.waiting else None
+
+    def append(self, parcel: Parcel) -> bool:
+        """Keep a frame; False, and counted, where neither memory nor disk has room for it."""
+        self._coming_seq = parcel.seq + 1
+        if self._in_ram + parcel.size <= self.ram_bytes:
+            self._in_ram += parcel.size
+            self._entries.append(_Entry(parcel.seq, parcel.size, parcel.handed_ns, parcel))
             return True
         try:
-            segment = self._segment_for(size)
-            self._entries.append(_Entry(seq, size, None, segment, segment.write(parts)))
+            segment = self._segment_for(sum(map(len, parcel.parts)))
+            entry = _Entry(parcel.seq, 0, parcel.handed_ns, None, segment, segment.write(parcel.parts))
+            self._entries.append(entry)
+            self.spooled += 1
         except OSError:
             self.lost += 1
             return False
+        finally:
+            self._give_back(parcel)
         return True
 
-    def take(self) -> tuple[int, Parts] | None:
-        """The oldest message not yet taken, with its number; None where there is none."""
-        if self._taken == len(self._entries):
-            return None
-        entry = self._entries[self._taken]
-        self._taken += 1
-        return entry.seq, self._parts(entry)
+    def take(self) -> Parcel | None:
+        """The oldest frame not yet taken; None where there is none. One that cannot be read back is lost."""
+        while self.waiting:
+            parcel = self._parcel(self._entries[self._taken])
+            if parcel is not None:
+                self._taken += 1
+                return parcel
+            self._forget(self._taken)
+        return None
 
-    def acknowledge(self, seq: int) -> None:
-        """Forget every taken message up to number `seq`."""
+    def acknowledge(self, seq: int) -> list[tuple[int, int]]:
+        """Forget every taken frame up to number `seq`; number and hand-over of each."""
+        forgotten = []
         while self._taken and self._entries[0].seq <= seq:
-            entry = self._entries.popleft()
             self._taken -= 1
-            if entry.segment is None:
-                self._in_ram -= entry.size
-            else:
-                entry.segment.waiting -= 1
-        while self._segments and not self._segments[0].waiting:
-            self._segments.popleft().remove()
+            entry = self._forget(0)
+            forgotten.append((entry.seq, entry.handed_ns))
+        return forgotten
 
     def rewind(self, next_seq: int) -> None:
         """After a reconnect: offer again what the other side has not received.
@@ -153,24 +206,51 @@ class Backlog:
         """Write all that is left into one file; its path, or None where nothing is left.
 
         Raises:
-            OSError: the file cannot be written.
+            OSError: the disk did not take all of it. Spool files then stay, each a file of its own that can
+                be replayed; `lost` counts what was in memory only.
         """
-        kept = None
-        if self._entries:
-            kept = self._path.with_suffix(SPOOL_SUFFIX)
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            with kept.open("wb") as file:
-                for entry in self._entries:
-                    _write(file, self._parts(entry))
-        self.close()
+        kept = self._path.with_suffix(SPOOL_SUFFIX) if self._entries else None
+        try:
+            if kept:
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                with kept.open("wb", buffering=0) as file:
+                    while self._entries:  # each spool file goes when its frames are in the new one
+                        parcel = self._parcel(self._entries[0])
+                        if parcel is not None:
+                            _write_record(file, parcel.parts)
+                        self._forget(0)
+        except OSError as error:
+            self.lost += sum(entry.segment is None for entry in self._entries)
+            while self._segments:
+                self._segments.popleft().leave()
+            raise OSError(f"{kept}: {error}") from error
+        finally:
+            self.close()
         return kept
 
     def close(self) -> None:
         """Forget everything and remove the spool files."""
-        self._entries.clear()
-        self._taken = self._in_ram = 0
+        while self._entries:
+            self._forget(0)
         while self._segments:
             self._segments.popleft().remove()
+        self._taken = 0
+
+    def _forget(self, place: int) -> _Entry:
+        entry = self._entries[place]
+        del self._entries[place]
+        self._in_ram -= entry.size
+        if entry.parcel is not None:
+            self._give_back(entry.parcel)
+        if entry.segment is not None:
+            entry.segment.waiting -= 1
+            while self._segments and not self._segments[0].waiting:
+                self._segments.popleft().remove()
+        return entry
+
+    def _give_back(self, parcel: Parcel) -> None:
+        if parcel.slot is not None:
+            self._release(parcel.slot)
 
     def _segment_for(self, size: int) -> _Segment:
         """The file for the next record of `size` bytes."""
@@ -181,11 +261,16 @@ class Backlog:
             self._segments.append(_Segment(self._path.with_suffix(f".{self._segments_made:06}.spool")))
         return self._segments[-1]
 
-    def _parts(self, entry: _Entry) -> Parts:
-        if entry.segment is not None:
-            return entry.segment.read(entry.offset)
-        assert entry.parts is not None
-        return entry.parts
+    def _parcel(self, entry: _Entry) -> Parcel | None:
+        """The frame; None, and counted as lost, where its spool file can no longer be read."""
+        if entry.segment is None:
+            return entry.parcel
+        try:
+            parts = entry.segment.read(entry.offset)
+        except (OSError, WireError):
+            self.lost += 1
+            return None
+        return Parcel(seq=entry.seq, parts=parts, handed_ns=entry.handed_ns)
 
 
 def read_spool(path: Path) -> Iterator[Frame]:
@@ -204,13 +289,27 @@ def read_spool(path: Path) -> Iterator[Frame]:
                 yield message
 
 
-def _write(file: BinaryIO, parts: Parts) -> None:
-    for left, part in zip(range(len(parts) - 1, -1, -1), parts, strict=True):
-        file.write(_PREFIX.pack(left, len(part)))
-        file.write(part)
+def _write_record(file: BinaryIO | FileIO, parts: Parts) -> None:
+    """Append a record, or nothing of it."""
+    start = file.tell()
+    try:
+        for left, part in zip(range(len(parts) - 1, -1, -1), parts, strict=True):
+            _write_all(file, _PREFIX.pack(left, len(part)))
+            _write_all(file, part)
+    except OSError:
+        with contextlib.suppress(OSError):
+            file.truncate(start)
+            file.seek(start)
+        raise
 
 
-def _read(file: BinaryIO) -> list[bytes | memoryview]:
+def _write_all(file: BinaryIO | FileIO, data: bytes | memoryview) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]
+
+
+def _read(file: BinaryIO | FileIO) -> list[bytes | memoryview]:
     parts: list[bytes | memoryview] = []
     left = 1
     while left:

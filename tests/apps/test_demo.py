@@ -87,7 +87,7 @@ def test_latest_records_every_frame_and_marks_what_it_did_not_process(cli: Cli, 
     assert report["raw_equals_exposed"]
     assert 0 < report["processed"] < 40
     rows = [json.loads(line) for line in (tmp_path / "run" / "frames.jsonl").read_text().splitlines()]
-    assert [row["annotated_index"] is None for row in rows] == [not row["processed"] for row in rows]
+    assert [row["annotated_place"] is None for row in rows] == [not row["processed"] for row in rows]
     again = cli("replay", tmp_path / "run", "--out", tmp_path / "again", "--json")
     compared = again.json["comparison"]
     assert compared["frames"] == compared["identical"] == report["processed"]

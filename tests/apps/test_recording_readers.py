@@ -58,7 +58,8 @@ def test_run_json_names_everything_the_numbers_depend_on(quick_demo: Demo) -> No
     keys = info["engine_keys"]["denoiser"][0]
     assert {"weights_sha256", "device", "instruction_set", "precision", "threads"} <= keys.keys()
     assert info["source"]["hook"]["planned"] == 260
-    assert (info["seeds"], info["notes"]) == ({"specimen": 5}, {"simulated": {"bleaching": 1.0}})
+    assert (info["seeds"], info["notes"]["simulated"]) == ({"specimen": 5}, {"bleaching": 1.0})
+    assert {check["check"] for check in info["notes"]["checks"]} >= {"disk", "calibration", "stop"}
     assert (info["source"]["link"]["missing"], info["source"]["link"]["refused"]) == (0, {})
 
 
@@ -71,6 +72,10 @@ def test_rows_decisions_and_table_agree(quick_demo: Demo) -> None:
     assert [row["photons_measured"] for row in table] == [
         next(v["measured"] for v in row["verdicts"] if v["guard"] == "photons") for row in rows
     ]
-    assert [(d["seq"], d["action"]) for d in decisions] == [(report["stop"]["frame"], "stop")]
+    stopped = report["stop"]["frame"]
+    assert [(d["kind"], d["seq"], d["action"]) for d in decisions] == [
+        ("decision", stopped, "stop"),
+        ("carried out", stopped, "stop"),
+    ]
     doses = [row["dose"]["excitation 640 nm uJ/px"] for row in rows]
     assert doses == pytest.approx([(n + 1) * 4.8 * 0.5e-6 for n in range(len(rows))])

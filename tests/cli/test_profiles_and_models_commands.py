@@ -10,8 +10,8 @@ from tiny_package import MakePackage
 from typer.testing import CliRunner
 
 from streamer.cli import models, profiles
-from streamer.errors import EngineError, PackageError, ProfileError, StreamerError
-from streamer.profile import load_profile
+from streamer.errors import EngineError, PackageError, ProfileError, StreamerError, UsageError
+from streamer.profile import list_profiles, load_profile
 
 RUN = CliRunner()
 DOSES = ["dose", "abberior_er_ground_truth", "abberior_er_low"]
@@ -28,11 +28,92 @@ def test_dose_as_json() -> None:
     assert table["ratio"] == {"excitation 640 nm": pytest.approx(70.375), "depletion 775 nm": 6}
 
 
-def test_what_show_prints_is_a_profile(tmp_path: Path) -> None:
-    shown = RUN.invoke(profiles.app, ["show", "abberior_er_low"], catch_exceptions=False).output
-    path = tmp_path / "abberior_er_low.toml"
-    path.write_text(shown, encoding="utf-8")
-    assert load_profile(path) == load_profile("abberior_er_low")
+def test_an_edited_profile_changes_the_ratio_as_arithmetic_says(tmp_path: Path) -> None:
+    text = list_profiles()["abberior_er_low"].read_text(encoding="utf-8")
+    for old, new in (
+        ("abberior_er_low", "gentle"),
+        ("= 4.8", "= 2.4"),
+        ("= 0.5", "= 0.25"),
+        ("= 166", "= 83"),
+    ):
+        assert old in text
+        text = text.replace(old, new, 1)
+    (tmp_path / "gentle.toml").write_text(text, encoding="utf-8")
+    compared = ["dose", "abberior_er_ground_truth", str(tmp_path / "gentle.toml"), "--json"]
+    ratio = json.loads(RUN.invoke(profiles.app, compared, catch_exceptions=False).output)["ratio"]
+    assert ratio["excitation 640 nm"] == pytest.approx(56.3 * 6 / 4.8 * 2 * 2)
+    assert ratio["depletion 775 nm"] == pytest.approx(6 * 2 * 2)
+
+
+def test_a_dose_that_is_unknown_says_what_is_lacking() -> None:
+    printed = RUN.invoke(profiles.app, ["dose", "zhanghao_m1"], catch_exceptions=False).output
+    assert "unknown (power, exposure_ms, illuminated_um2, pixel_nm) at an unknown place" in printed
+
+
+@pytest.mark.parametrize("name", list_profiles())
+def test_bundled_profiles_are_sound_and_can_be_shown(name: str, tmp_path: Path) -> None:
+    assert f"{name}: sound" in RUN.invoke(profiles.app, ["check", name], catch_exceptions=False).output
+    path = tmp_path / f"{name}.toml"
+    path.write_text(RUN.invoke(profiles.app, ["show", name], catch_exceptions=False).output, encoding="utf-8")
+    assert load_profile(path) == load_profile(name)
+
+
+def test_the_schema_is_json() -> None:
+    printed = json.loads(RUN.invoke(profiles.app, ["schema"], catch_exceptions=False).output)
+    assert printed["required"] == ["profile", "lasers", "detector"]
+
+
+@pytest.fixture
+def demo_config() -> Path:
+    adapters: str = pytest.importorskip("mm_test_adapters").device_adapter_path()
+    return Path(adapters) / "MMConfig_demo.cfg"
+
+
+def new(config: Path, *arguments: object) -> str:
+    """What `profiles new` prints."""
+    words = ["new", "--from-mm", str(config), *map(str, arguments)]
+    return RUN.invoke(profiles.app, words, catch_exceptions=False).output
+
+
+def test_a_begun_profile_passes_the_check(demo_config: Path, tmp_path: Path) -> None:
+    path = tmp_path / "rigs" / "rig2.toml"
+    assert new(demo_config, "--out", path).startswith(f"{path}\n")
+    checked = RUN.invoke(profiles.app, ["check", str(path)], catch_exceptions=False).output
+    assert checked == "rig2: sound\n"
+
+
+def test_a_begun_profile_goes_to_the_users_own(
+    demo_config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(profiles, "search_path", lambda kind: (tmp_path / kind,))
+    new(demo_config)
+    assert load_profile(tmp_path / "hardware_profiles" / "mmconfig_demo.toml").camera
+
+
+def test_a_profile_is_never_overwritten(demo_config: Path, tmp_path: Path) -> None:
+    path = tmp_path / "rig2.toml"
+    path.write_text("mine", encoding="utf-8")
+    with pytest.raises(ProfileError, match="exists and is not overwritten"):
+        new(demo_config, "--out", path)
+    assert path.read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["--name", "Rig 2"], id="spaces"),
+        pytest.param(["--name", "rig2", "--out", "rig3.toml"], id="two names"),
+        pytest.param(["--out", "rig2.cfg"], id="no TOML"),
+        pytest.param(["--name", "../rig2"], id="another folder"),
+    ],
+)
+def test_a_profile_is_called_like_its_file(
+    demo_config: Path, arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="a profile is called like its file"):
+        new(demo_config, *arguments)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_list_names_the_bundled_profiles() -> None:

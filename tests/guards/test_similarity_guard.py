@@ -9,7 +9,6 @@ import pytest
 from scipy.stats import binom
 from specimens import SIMILARITY, as_result, first_reject, run, simulated
 
-from streamer.core import Frame, Result
 from streamer.guards.similarity import SLACK, cusum_limit
 from streamer.simulation import SceneSettings
 
@@ -86,11 +85,7 @@ def test_empty_frames_have_no_similarity(level: int, labels: int, status: str, m
 
 def test_frames_with_a_gap_between_them_are_not_compared() -> None:
     lit = np.ones((60, 60), np.float32)
-    frames = [Frame(pixels=lit.astype(np.uint8), seq=seq) for seq in (0, 1, 3, 4)]
-    results = [Result(frame=f, photons=lit, denoised=lit, labels=lit.astype(np.uint8)) for f in frames]
-    assert [verdict.measured is None for verdict in run(SIMILARITY, iter(results))] == [
-        True,
-        False,
-        True,
-        False,
-    ]
+    first = as_result(0, lit.astype(np.uint16), lit.astype(np.uint8))
+    results = [replace(first, follows=follows) for follows in (True, True, False, True)]
+    measured = [verdict.measured is None for verdict in run(SIMILARITY, iter(results))]
+    assert measured == [True, False, True, False]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from remembering import OpenRig, RememberingHook
 
 from streamer.errors import MicroscopeError
-from streamer.microscope import run_acquisition
+from streamer.microscope import EngineName, Plan, run_acquisition
 from streamer.microscope.unicore import open_acquisition
 
 #: An engine that hangs does so in threads no exception reaches: show them all and leave.
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.live, pytest.mark.timeout(20, method="thread")]
 def test_every_exposure_reaches_the_hook_pixel_for_pixel(small_rig: OpenRig) -> None:
     hook = RememberingHook()
     with small_rig() as rig:
-        report = run_acquisition(rig, hook, 20)
+        report = run_acquisition(rig, hook, Plan(time_points=20))
     assert (report.exposed, report.acquired, report.stopped, report.safe) == (20, 20, False, True)
     assert hook.sha256 == [exposure.sha256 for exposure in report.exposures]
     assert len(set(hook.sha256)) == 20
@@ -36,13 +36,14 @@ def test_every_exposure_reaches_the_hook_pixel_for_pixel(small_rig: OpenRig) -> 
 def test_a_stop_from_the_hook_loses_nothing(small_rig: OpenRig, stop_at: int) -> None:
     hook = RememberingHook(stop_at)
     with small_rig() as rig:
-        report = run_acquisition(rig, hook, 50)
+        report = run_acquisition(rig, hook, Plan(time_points=50))
         assert rig.safe
     assert report.exposed == report.acquired == len(hook.frames) == stop_at + 1
     assert report.stopped
 
 
-def test_a_stop_at_any_moment_loses_no_exposed_frame(small_rig: OpenRig) -> None:
+@pytest.mark.parametrize("engine", ["pycromanager", "pymmcore-plus"])
+def test_a_stop_at_any_moment_loses_no_exposed_frame(small_rig: OpenRig, engine: EngineName) -> None:
     seed = random.SystemRandom().randrange(2**32)
     print(f"seed {seed}")
     moments_ms = random.Random(seed)
@@ -52,8 +53,9 @@ def test_a_stop_at_any_moment_loses_no_exposed_frame(small_rig: OpenRig) -> None
             after_ms = moments_ms.uniform(0, 60)
             stopper = threading.Thread(target=_stop_after, args=(hook, after_ms))
             stopper.start()
-            report = run_acquisition(rig, hook, 1000)
+            report = run_acquisition(rig, hook, Plan(time_points=1000), engine=engine)
             stopper.join()
+            hook.close()
             assert report.exposed == report.acquired == len(hook.frames), f"stopped after {after_ms} ms"
             assert hook.sha256 == [exposure.sha256 for exposure in report.exposures]
 
@@ -61,21 +63,21 @@ def test_a_stop_at_any_moment_loses_no_exposed_frame(small_rig: OpenRig) -> None
 def _stop_after(hook: RememberingHook, after_ms: float) -> None:
     hook.attached.wait()
     time.sleep(after_ms / 1e3)
-    hook.carry_out_stop()
+    hook.stop()
 
 
 def test_a_stop_before_the_start_exposes_nothing(small_rig: OpenRig) -> None:
     stop = threading.Event()
     stop.set()
     with small_rig() as rig:
-        report = run_acquisition(rig, RememberingHook(), 10, stop=stop)
+        report = run_acquisition(rig, RememberingHook(), Plan(time_points=10), stop=stop)
     assert (report.exposed, report.acquired, report.stopped) == (0, 0, True)
 
 
 def test_a_second_acquisition_goes_on_with_the_same_specimen(small_rig: OpenRig) -> None:
     with small_rig() as rig:
-        first = run_acquisition(rig, RememberingHook(), 3)
-        second = run_acquisition(rig, RememberingHook(), 3)
+        first = run_acquisition(rig, RememberingHook(), Plan(time_points=3))
+        second = run_acquisition(rig, RememberingHook(), Plan(time_points=3))
     assert [exposure.index for exposure in first.exposures + second.exposures] == list(range(6))
     assert second.exposures[0].light.excitation_uw == pytest.approx(4.8)
 
@@ -86,10 +88,10 @@ def test_a_camera_that_fails_ends_in_one_error_and_dark_lasers(
     with small_rig() as rig:
         monkeypatch.setattr(rig.camera, "_expose", _fail)
         with pytest.raises(MicroscopeError, match="the acquisition engine failed: no photons today"):
-            run_acquisition(rig, RememberingHook(), 5)
+            run_acquisition(rig, RememberingHook(), Plan(time_points=5))
         assert rig.safe
         monkeypatch.undo()
-        assert run_acquisition(rig, RememberingHook(), 2).acquired == 2
+        assert run_acquisition(rig, RememberingHook(), Plan(time_points=2)).acquired == 2
     assert capfd.readouterr().out == ""
 
 
@@ -103,12 +105,12 @@ def test_a_hook_that_breaks_its_promise_ends_in_one_error(
     hook = RememberingHook()
     monkeypatch.setattr(hook, "image_process_fn", _fail)
     with small_rig() as rig, pytest.raises(MicroscopeError, match="the hook failed: no photons"):
-        run_acquisition(rig, hook, 5)
+        run_acquisition(rig, hook, Plan(time_points=5))
 
 
 def test_nothing_is_printed(small_rig: OpenRig, capfd: pytest.CaptureFixture[str]) -> None:
     with small_rig() as rig:
-        run_acquisition(rig, RememberingHook(2), 5)
+        run_acquisition(rig, RememberingHook(2), Plan(time_points=5))
     assert capfd.readouterr() == ("", "")
 
 

@@ -7,9 +7,10 @@ import threading
 import numpy as np
 import pytest
 from remembering import OpenRig, RememberingHook
+from scipy.ndimage import affine_transform
 
 from streamer.errors import MicroscopeError, ProfileError
-from streamer.microscope import run_acquisition, scene_settings
+from streamer.microscope import Plan, open_rig, run_acquisition, scene_settings
 from streamer.microscope.devices import Laser
 from streamer.microscope.rig import frame_time_ms, planned_light
 from streamer.profile import HardwareProfile, load_profile
@@ -72,7 +73,10 @@ def test_the_same_seed_gives_the_same_pixels_at_any_pace(small_rig: OpenRig) -> 
     for frame_ms in (0, 30):
         with small_rig(frame_ms=frame_ms) as rig:
             taken.append(
-                [exposure.sha256 for exposure in run_acquisition(rig, RememberingHook(), 4).exposures]
+                [
+                    exposure.sha256
+                    for exposure in run_acquisition(rig, RememberingHook(), Plan(time_points=4)).exposures
+                ]
             )
     assert taken[0] == taken[1]
 
@@ -80,7 +84,7 @@ def test_the_same_seed_gives_the_same_pixels_at_any_pace(small_rig: OpenRig) -> 
 def test_the_log_of_exposures_reproduces_every_frame_and_its_truth(small_rig: OpenRig) -> None:
     hook = RememberingHook()
     with small_rig() as rig:
-        report, settings = run_acquisition(rig, hook, 4), rig.scene.settings
+        report, settings = run_acquisition(rig, hook, Plan(time_points=4)), rig.scene.settings
     again = Scene(settings)
     for exposure, frame in zip(report.exposures, hook.frames, strict=True):
         truth = again.expose(exposure.index, exposure.time_s, exposure.light, exposure.focus_um)
@@ -143,4 +147,49 @@ def test_a_second_core_in_one_process_is_refused(small_rig: OpenRig) -> None:
 def test_a_rig_can_be_opened_again_after_closing(small_rig: OpenRig) -> None:
     for _ in range(3):
         with small_rig() as rig:
-            assert run_acquisition(rig, RememberingHook(), 2).acquired == 2
+            assert run_acquisition(rig, RememberingHook(), Plan(time_points=2)).acquired == 2
+
+
+def test_another_place_is_another_field_that_bleaches_on_its_own(small_rig: OpenRig) -> None:
+    plan = Plan(time_points=3, positions={"here": (0.0, 0.0), "there": (5.0, 0.0)})
+    with small_rig(bleaching=1e4) as rig:
+        hook = RememberingHook()
+        exposures = run_acquisition(rig, hook, plan).exposures
+        alone = Scene(rig.scene.settings)
+    assert [exposure.field for exposure in exposures] == [(0, 0), (0, 5)] * 3
+    for exposure, frame in zip(exposures[::2], hook.frames[::2], strict=True):
+        truth = alone.expose(exposure.index, exposure.time_s, exposure.light, exposure.focus_um)
+        np.testing.assert_array_equal(truth.counts, frame)
+    assert not np.array_equal(hook.frames[0], hook.frames[1])
+
+
+def test_a_filter_takes_its_share_of_the_photons(small_rig: OpenRig) -> None:
+    with small_rig() as rig:
+        hook = RememberingHook()
+        run_acquisition(rig, hook, Plan(time_points=20, channels=("open", "narrow")))
+    counts = [int(frame.sum()) for frame in hook.frames]
+    lit, filtered = sum(counts[::2]), sum(counts[1::2])
+    assert abs(filtered - 0.4 * lit) < 5 * np.sqrt(0.4 * lit + 0.16 * lit)
+
+
+def test_the_second_channel_of_a_splitter_is_the_first_one_moved() -> None:
+    profile = load_profile("simulated_splitter")
+    first, second = profile.detector.channels
+    settings = scene_settings(profile, seed=2, photons_per_uw_us=20.0)  # so many photons that noise is small
+    with open_rig(profile, settings, frame_ms=0.0) as rig:
+        hook = RememberingHook()
+        run_acquisition(rig, hook, Plan(time_points=1))
+    (frame,) = hook.frames
+    assert frame.shape == profile.shape_px
+    left, right = (
+        frame[y : y + height, x : x + width].astype(np.float64)
+        for y, x, height, width in (first.region_px, second.region_px)
+    )
+    matrix = np.asarray(second.to_reference)
+    registered = affine_transform(right, matrix[:, :2], matrix[:, 2], order=3)
+    inner = np.s_[16:-16, 16:-16]
+    agreement = np.corrcoef(left[inner].ravel(), registered[inner].ravel())[0, 1]
+    unmoved = np.corrcoef(left[inner].ravel(), right[inner].ravel())[0, 1]
+    assert agreement > 0.99
+    assert unmoved < 0.95
+    assert registered[inner].sum() / left[inner].sum() == pytest.approx(0.5, rel=0.01)

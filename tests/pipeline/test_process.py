@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from streamer.core import CONTINUE, Calibration, Frame, Outcome, Result, Verdict
-from streamer.pipeline import Denoised, denoise, padded_shape, process, running, segment
+from streamer.core import CONTINUE, Calibration, Decision, Frame, Outcome, Result, Verdict
+from streamer.pipeline import Denoised, Running, denoise, padded_shape, process, segment
+
+Split = Callable[[Frame], tuple[tuple[Frame, ...], tuple[Verdict, ...]]]
 
 
 def frame(seq: int, *, superseded: bool = False) -> Frame:
@@ -34,19 +39,33 @@ class Log:
         labels = np.zeros(denoised.image.shape, np.uint8)
         return Result(frame=denoised.frame, photons=denoised.photons, denoised=denoised.image, labels=labels)
 
-    def guard(self, result: Result) -> Verdict:
-        self.events.append(f"guard {result.frame.seq}")
-        return Verdict(guard="g", status="pass", measured=1.0, limit=None, meaning="well")
+    def judge(self, result: Result) -> tuple[Verdict, ...]:
+        self.events.append(f"judge {result.frame.seq}")
+        return (verdict("a"), verdict("b"))
+
+    def policy(self, frame: Frame, verdicts: Sequence[Verdict]) -> Decision:
+        self.events.append(f"policy {frame.seq}")
+        return Decision(action="continue", reason=" ".join(verdict.guard for verdict in verdicts))
 
 
-def run(log: Log, frames: list[Frame]) -> None:
+def verdict(guard: str) -> Verdict:
+    return Verdict(guard=guard, status="pass", measured=1.0, limit=None, meaning="well")
+
+
+def whole(frame: Frame) -> tuple[tuple[Frame, ...], tuple[Verdict, ...]]:
+    return (frame,), ()
+
+
+def run(log: Log, frames: list[Frame], split: Split = whole) -> None:
     process(
         frames,
         record=log.record,
+        split=split,
         denoise=log.denoise,
         segment=log.segment,
-        guards=(log.guard, log.guard),
-        policy=lambda verdicts: CONTINUE,
+        judge=log.judge,
+        policy=log.policy,
+        checkpoint=lambda: {"seq": np.asarray(len(log.outcomes))} if len(log.outcomes) % 2 else None,
         sinks=(log,),
         lag=lambda frame: (2.5, 1),
     )
@@ -55,7 +74,7 @@ def run(log: Log, frames: list[Frame]) -> None:
 def test_raw_comes_before_everything_and_sinks_last() -> None:
     log = Log()
     run(log, [frame(0), frame(1)])
-    each = ["raw", "denoise", "guard", "guard", "sink"]
+    each = ["raw", "denoise", "judge", "policy", "sink"]
     assert log.events == [f"{event} {seq}" for seq in (0, 1) for event in each]
     outcome = log.outcomes[1]
     assert (outcome.lag_ms, outcome.waiting, len(outcome.verdicts)) == (2.5, 1, 2)
@@ -66,13 +85,43 @@ def test_a_superseded_frame_is_recorded_and_nothing_else() -> None:
     log = Log()
     run(log, [frame(0, superseded=True), frame(1)])
     assert log.events[:2] == ["raw 0", "sink 0"]
-    assert log.outcomes[0].result is None
-    assert log.outcomes[0].verdicts == ()
+    assert log.outcomes[0].results == log.outcomes[0].verdicts == ()
+
+
+def test_every_channel_of_a_frame_is_judged_before_one_decision_is_made() -> None:
+    log = Log()
+
+    def halves(frame: Frame) -> tuple[tuple[Frame, ...], tuple[Verdict, ...]]:
+        return tuple(replace(frame, pixels=part) for part in np.array_split(frame.pixels, 2)), (verdict("s"),)
+
+    run(log, [frame(0)], halves)
+    each = ["raw", "denoise", "denoise", "judge", "judge", "policy", "sink"]
+    assert log.events == [f"{event} 0" for event in each]
+    assert [result.labels.shape for result in log.outcomes[0].results] == [(3, 7), (2, 7)]
+    assert log.outcomes[0].decision.reason == "s a b a b"
+
+
+def test_a_frame_that_cannot_be_cut_is_recorded_and_told() -> None:
+    log = Log()
+    run(log, [frame(0), frame(1)], lambda frame: ((), (verdict("s"),)))
+    assert log.events == ["raw 0", "sink 0", "raw 1", "sink 1"]
+    assert (log.outcomes[0].results, log.outcomes[0].verdicts) == ((), (verdict("s"),))
+    assert log.outcomes[0].decision == CONTINUE
+
+
+def test_checkpoints_travel_with_the_outcome() -> None:
+    log = Log()
+    run(log, [frame(seq) for seq in range(4)])
+    given = [
+        None if outcome.checkpoint is None else int(outcome.checkpoint["seq"]) for outcome in log.outcomes
+    ]
+    assert given == [None, 1, None, 3]
 
 
 def test_running_carries_its_state() -> None:
-    count = running(lambda state, seen: (state + seen, state), 10)
+    count = Running(lambda state, seen: (state + seen, state), 10)
     assert [count(1), count(2), count(3)] == [10, 11, 13]
+    assert count.state == 16
 
 
 @pytest.mark.parametrize(

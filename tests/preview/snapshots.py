@@ -29,7 +29,10 @@ def fields(**changes: Any) -> dict[str, Any]:
         "fps": 1.66,
         "timings_ms": {"denoise": 310.0, "segment": 41.0, "guards": 7.2},
         "dose": {"640 nm uJ/px": 0.031, "775 nm uJ/px": 1.2},
-        "verdicts": [{**dict(zip(names, row, strict=True)), "values": {"evidence": 0.0}} for row in verdicts],
+        "verdicts": [
+            {**dict(zip(names, row, strict=True)), "values": {"evidence": 0.0}, "view": ""}
+            for row in verdicts
+        ],
         "decision": {"action": "continue", "reason": ""},
         "elapsed_s": 18.6,
         **changes,

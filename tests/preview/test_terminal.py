@@ -7,10 +7,11 @@ import io
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
-from snapshots import STOPPED, message
+from snapshots import STOPPED, fields, message
 
 from streamer.preview import View, line, parse_snapshot, summary
 from streamer.preview.sparkline import Sparkline
+from streamer.preview.terminal import VERDICTS_SHOWN
 
 
 def printed(view: View, width: int = 80) -> str:
@@ -24,7 +25,7 @@ def fading(frames: int) -> View:
     for seq in range(frames):
         verdicts = [
             {"guard": "photons", "status": "pass", "measured": 28.0 - seq / 10, "limit": 8.0}
-            | {"meaning": "as it should be " * 10, "values": {}}
+            | {"meaning": "as it should be " * 10, "values": {}, "view": ""}
         ]
         view.update(parse_snapshot(message(seq=seq, verdicts=verdicts)))
     return view
@@ -64,6 +65,43 @@ def test_the_view_shows_numbers_verdicts_and_decision() -> None:
         assert words in shown
 
 
+def scanned(positions: int, rejected: int) -> View:
+    """A run over several positions, of which the last ones have lost their signal."""
+    view = View()
+    for seq in range(3 * positions):
+        position = seq % positions
+        status = "reject" if position >= positions - rejected else "pass"
+        verdicts = [
+            {"guard": guard, "status": status if guard == "photons" else "pass", "measured": float(position)}
+            | {"limit": 8.0, "meaning": "so and so", "values": {}, "view": f"position {position}"}
+            for guard in ("signal_map", "photons")
+        ]
+        view.update(parse_snapshot(message(seq=seq, verdicts=verdicts)))
+    return view
+
+
+@pytest.mark.parametrize(("positions", "others"), [(3, []), (40, ["72 pass"]), (3000, ["4088 pass"])])
+def test_of_many_views_some_are_shown_and_the_others_counted(positions: int, others: list[str]) -> None:
+    lines = printed(scanned(positions, rejected=0)).splitlines()
+    assert len(lines) <= 23
+    assert max(cell_len(row) for row in lines) <= 80
+    assert sum("so and so" in row for row in lines) == min(2 * positions, VERDICTS_SHOWN)
+    counted = [row for row in lines if "of other guards and views" in row]
+    assert [words in row for words, row in zip(others, counted, strict=True)] == [True] * len(others)
+
+
+def test_of_many_views_the_worst_come_first() -> None:
+    verdicts = [row for row in printed(scanned(40, rejected=2)).splitlines() if "so and so" in row]
+    assert ["reject" in row for row in verdicts] == [True] * 2 + [False] * (VERDICTS_SHOWN - 2)
+    assert "position 38: so and so" in verdicts[0]
+
+
+def test_a_curve_is_that_of_one_view() -> None:
+    curve = next(row for row in printed(scanned(3, rejected=0)).splitlines() if "photons per box" in row)
+    assert sum(curve.count(block) for block in "▁▂▃▄▅▆▇█") == 3
+    assert "0 (limit 8)" in curve
+
+
 def test_before_the_first_news_it_waits() -> None:
     assert "waiting for the first news" in printed(View())
 
@@ -98,6 +136,16 @@ def test_one_line_tells_a_pipe_what_matters() -> None:
         "running: frame 31/260, similarity 0.93 (limit 0.8), photons per box 21.5 (limit 8), lag 346 ms, "
         "waiting 0, dropped 0, range flag, 2:18 left"
     )
+
+
+def test_one_line_names_the_view() -> None:
+    verdicts = [
+        {**fields()["verdicts"][2], "view": "channel red"},
+        {**fields()["verdicts"][3], "view": "z 3"},
+    ]
+    said = line(parse_snapshot(message(verdicts=verdicts)))
+    assert "photons per box (channel red) 21.5 (limit 8)" in said
+    assert "range (z 3) flag" in said
 
 
 def test_the_summary_says_how_it_ended() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import tempfile
+from io import FileIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from hypothesis import strategies as st
 
 from streamer.errors import RecordingError, SourceError
 from streamer.recording import LineWriter, iter_lines
+from streamer.recording.lines import drop_torn_line
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False) | st.text(),
@@ -43,6 +47,30 @@ def test_a_stream_cut_anywhere_gives_every_row_before_the_cut(
         read = list(iter_lines(path))
     assert len(read) == kept.count(b"\n")
     assert read == [json.loads(line) for line in whole.splitlines(keepends=True)[: len(read)]]
+
+
+@pytest.mark.parametrize(
+    ("whole", "torn"),
+    [
+        (b'{"seq":0}\n', b'{"seq":1'),
+        (b'{"seq":0}\n', b""),
+        (b"", b'{"x'),
+        (b"", b""),
+        (b"{}\n", b"x" * 200_000),
+    ],
+    ids=["torn", "whole", "first line torn", "empty", "long and torn"],
+)
+def test_a_torn_last_line_is_cut_off(tmp_path: Path, whole: bytes, torn: bytes) -> None:
+    path = tmp_path / "frames.jsonl"
+    path.write_bytes(whole + torn)
+    drop_torn_line(path)
+    assert path.read_bytes() == whole
+
+
+def test_half_a_surrogate_pair_survives_a_stream(tmp_path: Path) -> None:
+    row = {"axes": {"position": "\ud800", "channel": "\U0001f52c"}}
+    write(tmp_path / "frames.jsonl", [row])
+    assert list(iter_lines(tmp_path / "frames.jsonl")) == [row]
 
 
 def test_a_torn_last_line_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -82,3 +110,34 @@ def test_a_full_disk_ends_in_one_line_with_the_cure() -> None:
         writer.put({"seq": 0})
     assert caught.value.exit_code == 1
     writer.close()
+
+
+def test_a_row_that_the_disk_takes_half_of_leaves_no_half_for_the_next_one(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    writer = LineWriter(path)
+    writer.put({"seq": 0})
+    whole = writer._file
+    writer._file = FullAfter(whole, 5)  # type: ignore[assignment]
+    with pytest.raises(RecordingError, match="disk full"):
+        writer.put({"seq": 1})
+    writer._file = whole  # room again
+    writer.put({"seq": 2})
+    writer.close()
+    assert list(iter_lines(path)) == [{"seq": 0}, {"seq": 2}]
+
+
+class FullAfter:
+    """A file on a disk that takes so many bytes more."""
+
+    def __init__(self, file: FileIO, room: int) -> None:
+        self._file, self._room = file, room
+
+    def write(self, data: bytes) -> int:
+        if not self._room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        taken = self._file.write(data[: self._room])
+        self._room -= taken
+        return taken
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)

@@ -9,7 +9,17 @@ from pathlib import Path
 import pytest
 
 from streamer.errors import RecordingError, SourceError, UsageError
-from streamer.recording import PackageUsed, RunFolder, RunInfo, create_run, is_run, profile_hash, read_info
+from streamer.recording import (
+    PackageUsed,
+    RunFolder,
+    RunInfo,
+    WriterLock,
+    close_run,
+    create_run,
+    is_run,
+    profile_hash,
+    read_info,
+)
 from streamer.recording.files import writing
 
 INFO = RunInfo(
@@ -31,6 +41,19 @@ def test_provenance_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     assert is_run(run.path)
     assert read_info(run) == INFO
     assert read_info(run).state == "running"
+
+
+def test_a_new_run_is_locked_until_it_is_closed(tmp_path: Path) -> None:
+    run = create_run(tmp_path / "run", INFO)
+    with pytest.raises(RecordingError, match="another processor is writing this recording; let it end, or"):
+        WriterLock(run.path)
+    close_run(run)
+    WriterLock(run.path).release()
+
+
+def test_a_folder_left_by_a_run_that_never_began_is_taken(tmp_path: Path) -> None:
+    WriterLock(tmp_path).release()
+    assert create_run(tmp_path, RunInfo()).info.is_file()
 
 
 def test_the_hash_of_a_profile_does_not_depend_on_the_order_of_its_keys() -> None:
@@ -58,7 +81,7 @@ def test_an_empty_folder_is_taken(tmp_path: Path) -> None:
     [
         pytest.param("{", r"run\.json: document: .*; restore it", id="torn"),
         pytest.param(
-            json.dumps({"format_version": 2}), "format_version: .*version that wrote it", id="newer"
+            json.dumps({"format_version": 3}), "format_version: .*version that wrote it", id="newer"
         ),
         pytest.param(json.dumps({"started_wall_s": "now"}), "started_wall_s: ", id="wrong type"),
         pytest.param(json.dumps({"stat": "closed"}), "stat: ", id="unknown key"),

@@ -7,7 +7,7 @@ import io
 import json
 import struct
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 
 from streamer.core import Frame, Outcome
 from streamer.errors import SourceError
-from streamer.recording import LineWriter, RunInfo, Scale, create_image, create_run, frame_row
-from streamer.recording.ngff import Channel, image_attributes
+from streamer.recording import LineWriter, RunFolder, RunInfo, Scale, Stored, create_run, frame_row
+from streamer.recording.ngff import image_attributes
+from streamer.sinks import RawSink
 from streamer.sources import open_recording
+from streamer.sources.run import raw_images, run_frames
 
 Stack = NDArray[np.generic]
 
@@ -81,17 +83,39 @@ def as_ndtiff(folder: Path, stack: Stack) -> Path:
     return folder / "nd_1"
 
 
-def as_run(folder: Path, stack: Stack) -> Path:
+def record(folder: Path, frames: Iterable[Frame]) -> Path:
     run = create_run(folder / "run", RunInfo(pixel_nm=20.0))
-    channel = Channel(label="detector", low=0, high=9)
-    image = create_image(run.raw, plane=(24, 30), dtype=stack.dtype, scale=SCALE, channels=(channel,))
-    rows = LineWriter(run.frames)
-    for time, plane in enumerate(stack):
-        frame = Frame(pixels=plane, seq=time, axes={"time": time}, hook_ns=100 + time, metadata={"n": time})
-        index = image.pixels.append([plane])
-        rows.put(frame_row(Outcome(frame=frame), raw_index=index, annotated_index=None, dose={}))
+    raw, rows = RawSink(run, SCALE), LineWriter(run.frames)
+    for frame in frames:
+        raw.put(frame)
+        part, index = raw.take(frame.seq)
+        rows.put(frame_row(Outcome(frame=frame), Stored(part=part, raw_index=index), light={}, dose={}))
     rows.close()
     return run.path
+
+
+def as_run(folder: Path, stack: Stack) -> Path:
+    return record(
+        folder,
+        (
+            Frame(pixels=plane, seq=time, axes={"time": time}, hook_ns=100 + time, metadata={"n": time})
+            for time, plane in enumerate(stack)
+        ),
+    )
+
+
+def as_old_run(folder: Path, stack: Stack) -> Path:
+    """A run in the first layout: one raw image, and rows that do not name it."""
+    path = as_run(folder, stack)
+    was = "seq raw_index axes wall_time_s hook_ns received_ns processed decision reason verdicts timings_ms"
+    keys = (*was.split(), "lag_ms", "waiting", "dose", "metadata")
+    rows = map(json.loads, (path / "frames.jsonl").read_text().splitlines())
+    old = [{"annotated_index": None, **{key: row[key] for key in keys}} for row in rows]
+    (path / "frames.jsonl").write_text("".join(json.dumps(row) + "\n" for row in old))
+    info = json.loads((path / "run.json").read_text())
+    del info["sessions"]
+    (path / "run.json").write_text(json.dumps(info | {"format_version": 1}))
+    return path
 
 
 FORMATS: dict[str, Callable[[Path, Stack], Path]] = {
@@ -108,8 +132,9 @@ FORMATS: dict[str, Callable[[Path, Stack], Path]] = {
     "OME-Zarr 0.4": as_old_ome_zarr,
     "NDTiff": as_ndtiff,
     "RUN": as_run,
+    "RUN of the first layout": as_old_run,
 }
-STATE_A_PIXEL_SIZE = {"OME-TIFF", "OME-Zarr 0.5", "OME-Zarr 0.4", "NDTiff", "RUN"}
+STATE_A_PIXEL_SIZE = {"OME-TIFF", "OME-Zarr 0.5", "OME-Zarr 0.4", "NDTiff", "RUN", "RUN of the first layout"}
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -131,6 +156,39 @@ def test_every_format_gives_the_same_frames_lazily_and_again(
 def test_numbers_clocks_and_metadata_of_a_run_come_back(tmp_path: Path) -> None:
     frame = list(open_recording([as_run(tmp_path, STACK)]))[3]
     assert (frame.seq, frame.hook_ns, frame.metadata) == (3, 103, {"n": 3})
+
+
+def test_the_frames_of_a_run_after_a_number_come_back(tmp_path: Path) -> None:
+    run = RunFolder(as_run(tmp_path, STACK))
+    drop_chunk(run.path)  # of frame 2, which need not be read
+    assert [frame.seq for frame in run_frames(run, raw_images(run), after=2)] == [3, 4]
+
+
+def test_a_run_of_several_images_comes_back_in_the_order_of_its_frames(tmp_path: Path) -> None:
+    frames = [
+        Frame(
+            pixels=STACK[seq % 5, : 24 if seq < 6 else 12],
+            seq=seq,
+            axes={"time": seq // 2, "position": ("a/b", 3)[seq % 2], "channel": "red"},
+            exposure_ms=10.0 if seq < 3 else 25.0,
+            bit_depth=12,
+            state={"Focus-Status": "locked", "Laser-Power": 4.5},
+        )
+        for seq in range(8)
+    ]
+    path = record(tmp_path, frames)
+    assert len(list(path.glob("raw*.ome.zarr"))) == 6
+    recording = open_recording([path])
+    assert (recording.shape, len(recording)) == ((24, 30), 8)
+    assert recording.notes == ("frames have 2 sizes or pixel types; the first is stated",)
+    for frame, read in zip(frames, recording, strict=True):
+        np.testing.assert_array_equal(read.pixels, frame.pixels)
+        assert (read.seq, read.axes, read.mode, read.state) == (
+            frame.seq,
+            frame.axes,
+            frame.mode,
+            frame.state,
+        )
 
 
 def test_metadata_of_ndtiff_come_back(tmp_path: Path) -> None:

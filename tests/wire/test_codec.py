@@ -11,7 +11,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.core import Frame
-from streamer.wire import Alive, Bye, Closed, End, Hello, Refused, Report, Welcome, WireError, decode, encode
+from streamer.wire import (
+    Alive,
+    Bye,
+    Closed,
+    Credit,
+    Done,
+    End,
+    Hello,
+    Refused,
+    Report,
+    Welcome,
+    WireError,
+    decode,
+    encode,
+    frame_header,
+)
 from streamer.wire.codec import MAGIC, MAX_PIXEL_BYTES, VERSION
 
 PREAMBLE = MAGIC + str(VERSION).encode()
@@ -44,8 +59,11 @@ def as_bytes(parts: list[bytes | memoryview]) -> list[bytes]:
     "message",
     [
         Hello(run="r", profile="p", policy="latest", planned=5, host="h", streamer="0"),
-        Alive(),
+        Hello(run="r", profile="p", camera={"shape": [512, 512], "binning": None}, ring="x", ring_slots=3),
+        Alive(waiting=3, resent=2),
         Bye(),
+        Credit(until=9),
+        Done(action="adjust", seq=3, ok=True, values={"excitation_uw": 6.5}, safe_ms=1.5),
         End(acquired=3),
         Welcome(next_seq=2),
         Refused(reason="no"),
@@ -67,6 +85,35 @@ def test_frames_survive_the_wire(dtype: str) -> None:
     assert arrived.pixels.dtype == frame.pixels.dtype
     assert not arrived.pixels.flags.writeable
     assert (arrived.seq, arrived.axes, arrived.metadata) == (7, frame.axes, frame.metadata)
+
+
+def test_exposure_bits_and_device_state_survive_the_wire() -> None:
+    frame = a_frame(exposure_ms=10.5, bit_depth=12, state={"Focus-Lock": "on", "Laser-Power": 3.5})
+    arrived = decode(as_bytes(encode(frame)))
+    assert isinstance(arrived, Frame)
+    assert (arrived.exposure_ms, arrived.bit_depth, arrived.state) == (10.5, 12, frame.state)
+    assert arrived.mode == frame.mode
+
+
+class OneSlot:
+    def view(self, slot: int, size: int) -> memoryview:
+        if slot != 5:
+            raise WireError("no such slot")
+        return memoryview(a_frame().pixels.tobytes())[:size]
+
+
+def test_pixels_are_read_from_the_slot_where_there_is_no_third_part() -> None:
+    arrived = decode([PREAMBLE, frame_header(a_frame(), 5)], slots=OneSlot())
+    assert isinstance(arrived, Frame)
+    np.testing.assert_array_equal(arrived.pixels, a_frame().pixels)
+    with pytest.raises(WireError, match="no such slot"):
+        decode([PREAMBLE, frame_header(a_frame(), 6)], slots=OneSlot())
+
+
+def test_a_text_of_ours_that_is_too_long_is_cut() -> None:
+    arrived = decode(as_bytes(encode(Closed(recorded=1, error="x" * 10_000))))
+    assert isinstance(arrived, Closed)
+    assert 1000 < len(arrived.error) < 5000
 
 
 def test_pixels_that_are_not_contiguous_are_sent_in_order() -> None:
@@ -101,7 +148,7 @@ def test_huge_metadata_is_left_out_and_said_so() -> None:
     assert "left out" in str(arrived.metadata["streamer"])
 
 
-def frame_header(**changes: object) -> bytes:
+def changed_header(**changes: object) -> bytes:
     header = json.loads(as_bytes(encode(a_frame()))[1])
     return json.dumps({**header, **changes}).encode()
 
@@ -112,6 +159,33 @@ HOSTILE = {
     "one part": ([b"hi"], "parts"),
     "http": ([b"GET / HTTP/1.1", b"", b""], "not ours"),
     "pickle": ([b"\x80\x04]\x94.", b"{}"], "not ours"),
+    "version 1": ([MAGIC + b"1", b"{}"], "wire version '1'; this side speaks 2"),
+    "huge table": (
+        [
+            PREAMBLE,
+            json.dumps(
+                {"kind": "hello", "run": "r", "profile": "p", "camera": {str(n): n for n in range(999)}}
+            ).encode(),
+        ],
+        "camera",
+    ),
+    "long text": (
+        [PREAMBLE, json.dumps({"kind": "hello", "run": "r" * 9999, "profile": "p"}).encode()],
+        "run",
+    ),
+    "nested camera": (
+        [PREAMBLE, b'{"kind": "hello", "run": "r", "profile": "p", "camera": {"a": {"b": 1}}}'],
+        "camera",
+    ),
+    "endless number": (
+        [PREAMBLE, b'{"kind": "done", "action": "stop", "seq": 1, "ok": true, "safe_ms": 1e999}'],
+        "safe_ms",
+    ),
+    "slot without a ring": ([PREAMBLE, changed_header(slot=1)], "not shared"),
+    "negative slot": ([PREAMBLE, changed_header(slot=-1)], "slot"),
+    "strange state": ([PREAMBLE, changed_header(state={"a": []}), PIXELS], "state"),
+    "negative exposure": ([PREAMBLE, changed_header(exposure_ms=-1), PIXELS], "exposure_ms"),
+    "no bits": ([PREAMBLE, changed_header(bit_depth=0), PIXELS], "bit_depth"),
     "old version": ([MAGIC + b"0", b"{}"], "version"),
     "version with more behind": ([PREAMBLE + b"0", b"{}"], "version"),
     "not json": ([PREAMBLE, b"{"], "not JSON"),
@@ -127,26 +201,26 @@ HOSTILE = {
     "missing field": ([PREAMBLE, b'{"kind": "end"}'], "lacks"),
     "control message with pixels": ([PREAMBLE, b'{"kind": "end", "acquired": 1}', b""], "use 2"),
     "huge header": ([PREAMBLE, b" " * (1 << 21)], "header of"),
-    "frame without pixels": ([PREAMBLE, frame_header()], "frame message of 2 parts"),
-    "frame with one field more": ([PREAMBLE, frame_header(extra=1), PIXELS], "frame message"),
-    "three-dimensional": ([PREAMBLE, frame_header(shape=[1, 3, 4]), PIXELS], "shape"),
-    "negative shape": ([PREAMBLE, frame_header(shape=[-3, -4]), PIXELS], "shape"),
-    "overflowing shape": ([PREAMBLE, frame_header(shape=[1 << 40, 1 << 40]), PIXELS], "at most"),
-    "object dtype": ([PREAMBLE, frame_header(dtype="object"), PIXELS], "dtype"),
-    "list dtype": ([PREAMBLE, frame_header(dtype=["u2"]), PIXELS], "dtype"),
-    "too few pixels": ([PREAMBLE, frame_header(), PIXELS[:-1]], "bytes of pixels"),
-    "too many pixels": ([PREAMBLE, frame_header(), PIXELS + b"x"], "bytes of pixels"),
-    "negative seq": ([PREAMBLE, frame_header(seq=-1), PIXELS], "seq"),
-    "seq beyond all runs": ([PREAMBLE, frame_header(seq=1 << 60), PIXELS], "seq"),
-    "text clock": ([PREAMBLE, frame_header(hook_ns="now"), PIXELS], "hook_ns"),
-    "endless number as time": ([PREAMBLE, frame_header(wall_time_s=10**400), PIXELS], "wall_time_s"),
-    "half a surrogate pair": ([PREAMBLE, frame_header(metadata={"a": "\ud800"}), PIXELS], "no Unicode"),
+    "frame without pixels": ([PREAMBLE, changed_header()], "without a slot"),
+    "frame with one field more": ([PREAMBLE, changed_header(extra=1), PIXELS], "frame message"),
+    "three-dimensional": ([PREAMBLE, changed_header(shape=[1, 3, 4]), PIXELS], "shape"),
+    "negative shape": ([PREAMBLE, changed_header(shape=[-3, -4]), PIXELS], "shape"),
+    "overflowing shape": ([PREAMBLE, changed_header(shape=[1 << 40, 1 << 40]), PIXELS], "at most"),
+    "object dtype": ([PREAMBLE, changed_header(dtype="object"), PIXELS], "dtype"),
+    "list dtype": ([PREAMBLE, changed_header(dtype=["u2"]), PIXELS], "dtype"),
+    "too few pixels": ([PREAMBLE, changed_header(), PIXELS[:-1]], "bytes of pixels"),
+    "too many pixels": ([PREAMBLE, changed_header(), PIXELS + b"x"], "bytes of pixels"),
+    "negative seq": ([PREAMBLE, changed_header(seq=-1), PIXELS], "seq"),
+    "seq beyond all runs": ([PREAMBLE, changed_header(seq=1 << 60), PIXELS], "seq"),
+    "text clock": ([PREAMBLE, changed_header(hook_ns="now"), PIXELS], "hook_ns"),
+    "endless number as time": ([PREAMBLE, changed_header(wall_time_s=10**400), PIXELS], "wall_time_s"),
+    "half a surrogate pair": ([PREAMBLE, changed_header(metadata={"a": "\ud800"}), PIXELS], "no Unicode"),
     "half a pair in a hello": ([PREAMBLE, b'{"kind": "hello", "run": "\\ud800"}'], "no Unicode"),
-    "nested metadata": ([PREAMBLE, frame_header(metadata=nested(600)), PIXELS], "deep"),
-    "infinite time": ([PREAMBLE, frame_header(wall_time_s=1e999), PIXELS], "wall_time_s"),
-    "unknown axis": ([PREAMBLE, frame_header(axes={"../x": 1}), PIXELS], "axes"),
-    "nested axis": ([PREAMBLE, frame_header(axes={"time": [1]}), PIXELS], "axes"),
-    "metadata list": ([PREAMBLE, frame_header(metadata=[]), PIXELS], "metadata"),
+    "nested metadata": ([PREAMBLE, changed_header(metadata=nested(600)), PIXELS], "deep"),
+    "infinite time": ([PREAMBLE, changed_header(wall_time_s=1e999), PIXELS], "wall_time_s"),
+    "unknown axis": ([PREAMBLE, changed_header(axes={"../x": 1}), PIXELS], "axes"),
+    "nested axis": ([PREAMBLE, changed_header(axes={"time": [1]}), PIXELS], "axes"),
+    "metadata list": ([PREAMBLE, changed_header(metadata=[]), PIXELS], "metadata"),
 }
 
 
@@ -182,4 +256,43 @@ def test_mutated_frames_are_refused_or_whole(data: st.DataObject) -> None:
 def test_pixels_larger_than_any_camera_are_refused_before_they_are_read() -> None:
     side = int(math.sqrt(MAX_PIXEL_BYTES)) + 1
     with pytest.raises(WireError, match="at most"):
-        decode([PREAMBLE, frame_header(shape=[side, side]), b""])
+        decode([PREAMBLE, changed_header(shape=[side, side]), b""])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seq": -1},
+        {"axes": {"tile": 1}},
+        {"wall_time_s": math.inf},
+        {"exposure_ms": -1.0},
+        {"bit_depth": 0},
+        {"state": {"Focus": None}},
+        {"state": {"Focus": "\ud800"}},
+        {"state": {f"P{n}": "\u00fc" * 4096 for n in range(200)}},
+        {"pixels": np.zeros((0, 4), np.uint16)},
+    ],
+    ids=[
+        "seq",
+        "axis",
+        "time",
+        "exposure",
+        "bit depth",
+        "state",
+        "no Unicode",
+        "too much state",
+        "no pixels",
+    ],
+)
+def test_a_frame_that_the_other_side_would_refuse_is_refused_before_it_is_sent(
+    changes: dict[str, object],
+) -> None:
+    with pytest.raises(WireError):
+        frame_header(a_frame(**changes))
+
+
+@pytest.mark.parametrize("depth", [29, 30, 31, 32, 33])
+def test_metadata_nested_too_deep_are_left_out_and_the_frame_arrives(depth: int) -> None:
+    arrived = decode(encode(a_frame(metadata=nested(depth))))
+    assert isinstance(arrived, Frame)
+    assert (arrived.metadata == nested(depth)) or "left out" in str(arrived.metadata["streamer"])

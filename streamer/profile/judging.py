@@ -1,0 +1,158 @@
+"""[guards] and [policy]: every default of a guard or the policy is written here and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from streamer.profile.tables import Positive, Rate, Reaction, Table
+
+
+class SignalMap(Table):
+    """[guards.signal_map]: photons in a box around a pixel, and how many are signal (Rahm et al.).
+
+    Attributes:
+        box_px: side of the box; stated for the record, since no other side is computed.
+        background_max: photons in a box up to which it is background.
+        signal_min: photons in a box above which it is signal.
+        tiles_min: tiles above background that make a specimen; fewer are hot pixels.
+        false_pass_rate: probability that an empty field passes, per frame.
+    """
+
+    box_px: Literal[10] = 10
+    background_max: float = Field(default=5, ge=0)
+    signal_min: float = Field(default=25, gt=0)
+    tiles_min: int = Field(default=10, ge=1)
+    false_pass_rate: Rate = 1e-3
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.background_max >= self.signal_min:
+            raise ValueError(
+                f"background_max = {self.background_max:g} is not below signal_min = {self.signal_min:g}; "
+                "lower it"
+            )
+        return self
+
+
+class SimilarityGuard(Table):
+    """[guards.similarity]: SSIM of adjacent predictions on the signal map's foreground.
+
+    Attributes:
+        range_photons: expected photons per pixel that span the predictions, the same for all frames.
+        boxes_min: foreground, in boxes, below which there is nothing to compare.
+        baseline_frames: comparisons that make the run's own healthy baseline.
+        spread_min: least standard deviation to assume; smaller changes are of no interest.
+        false_alarm_rate: probability of a reject in a healthy run of the planned length.
+    """
+
+    range_photons: Positive = 2.0
+    boxes_min: int = Field(default=5, ge=1)
+    baseline_frames: int = Field(default=30, ge=2)
+    spread_min: Positive = 0.02
+    false_alarm_rate: Rate = 0.01
+
+
+class PhotonGuard(Table):
+    """[guards.photons]: photons per foreground box over time, against the model's floor.
+
+    Attributes:
+        floor: photons per foreground box that the model needs to be believed.
+        tolerance: relative error granted to the estimate at the floor.
+        drop: relative fall below the tolerated floor that is to be found fastest.
+        baseline_frames: frames that make the baseline.
+        tiles_min: foreground tiles that a baseline frame needs.
+        false_alarm_rate: probability of a reject in a run that never falls below the floor.
+    """
+
+    floor: Positive = 8.0
+    tolerance: float = Field(default=0.1, ge=0, le=0.9)
+    drop: float = Field(default=0.1, gt=0, le=0.9)
+    baseline_frames: int = Field(default=5, ge=1)
+    tiles_min: int = Field(default=10, ge=1)
+    false_alarm_rate: Rate = 0.01
+
+
+class RangeGuard(Table):
+    """[guards.range]: the input against what the model was trained on, and against photon statistics.
+
+    Attributes:
+        noise_low, noise_high: pixel noise over that of photon counting, to accept.
+        saturated_max: fraction of saturated pixels to accept.
+        misfit_max: squared difference of prediction and counts over that of photon counting, to accept.
+        tiles_min: tiles from which a median is taken.
+    """
+
+    noise_low: float = Field(default=0.8, ge=0)
+    noise_high: Positive = 1.25
+    saturated_max: float = Field(default=1e-3, ge=0, le=1)
+    misfit_max: Positive = 2.0
+    tiles_min: int = Field(default=10, ge=1)
+
+
+class Reactions(Table):
+    """[guards.actions.<guard>]: what the policy does about a guard's verdicts.
+
+    Attributes:
+        flag: about a frame that is worth a look.
+        reject: about a frame that is not to be believed.
+    """
+
+    flag: Reaction = "note"
+    reject: Reaction = "note"
+
+
+class Actions(Table):
+    """[guards.actions]: one row per guard.
+
+    Only lost signal stops a run by default. Adjacent frames also agree less where a specimen starts to move,
+    which is no fault and may be what the run is for.
+    """
+
+    signal_map: Reactions = Reactions(reject="stop")
+    similarity: Reactions = Reactions()
+    photons: Reactions = Reactions(reject="stop")
+    range: Reactions = Reactions()
+
+    def asking_for(self, reaction: Reaction) -> tuple[str, ...]:
+        """The guards that a verdict lets ask for `reaction`."""
+        return tuple(guard for guard, each in self if reaction in (each.flag, each.reject))
+
+
+class Guards(Table):
+    """[guards]: thresholds and reactions."""
+
+    signal_map: SignalMap = SignalMap()
+    similarity: SimilarityGuard = SimilarityGuard()
+    photons: PhotonGuard = PhotonGuard()
+    range: RangeGuard = RangeGuard()
+    actions: Actions = Actions()
+
+
+class Policy(Table):
+    """[policy]: when a verdict may become a decision.
+
+    Attributes:
+        minimum_frames: frames that are always acquired before anything but the user may stop the run.
+        sustained_frames: frames that must ask for an action before it is taken, among `window_frames`.
+        window_frames: last frames that are looked at.
+        planned_frames: frames over which error rates per run hold, where the run states no number;
+            7 h at 4.6 s are 5,480.
+        dry_run: decide and record, but leave the microscope alone.
+    """
+
+    minimum_frames: int = Field(default=20, ge=1)
+    sustained_frames: int = Field(default=3, ge=1)
+    window_frames: int = Field(default=4, ge=1)
+    planned_frames: int = Field(default=6000, ge=1)
+    dry_run: bool = False
+
+    @model_validator(mode="after")
+    def _attainable(self) -> Self:
+        if self.sustained_frames > self.window_frames:
+            raise ValueError(
+                f"sustained_frames = {self.sustained_frames} is above window_frames = {self.window_frames}; "
+                "lower it"
+            )
+        return self
