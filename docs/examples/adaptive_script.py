@@ -10,7 +10,8 @@ from useq import MDAEvent
 
 from streamer import Hook
 
-endpoint, profile = [*sys.argv[1:], "tcp://127.0.0.1:5555", "democamera"][:2]
+endpoint = sys.argv[1] if len(sys.argv) > 1 else "tcp://127.0.0.1:5555"
+profile = sys.argv[2] if len(sys.argv) > 2 else "democamera"
 
 adapters = Path(mm_test_adapters.device_adapter_path())
 core = CMMCorePlus(mm_path=str(adapters))

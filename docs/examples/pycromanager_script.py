@@ -8,7 +8,8 @@ from pycromanager import Acquisition, Core, multi_d_acquisition_events, start_he
 
 from streamer import Hook
 
-endpoint, profile = [*sys.argv[1:], "tcp://127.0.0.1:5555", "democamera"][:2]
+endpoint = sys.argv[1] if len(sys.argv) > 1 else "tcp://127.0.0.1:5555"
+profile = sys.argv[2] if len(sys.argv) > 2 else "democamera"
 
 # Micro-Manager's simulated hardware; with an installed Micro-Manager: its folder and your configuration.
 adapters = Path(mm_test_adapters.device_adapter_path())

@@ -114,8 +114,8 @@ class Child:
 
 
 def ignore_terminal_signals() -> None:
-    """For a child: neither Ctrl-C nor a closed terminal end it; its parent says what they mean."""
-    for name in ("SIGINT", "SIGHUP"):
+    """For a child: what ends a command is sent to all of its processes; its parent says what it means."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -72,7 +73,8 @@ def _one_run(
         follow(ready["preview"], processor, console=console, quiet=quiet)
     except KeyboardInterrupt:
         processor.finish()
-        processor.expect("summary")
+        with contextlib.suppress(ProcessDiedError):  # the user has ended the run: no other one goes on
+            processor.expect("summary")
         raise
     summary: dict[str, Any] = processor.expect("summary")
     return summary

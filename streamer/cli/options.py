@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from collections.abc import Iterator, Mapping
@@ -66,9 +67,17 @@ def interruptible(out: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        closed = f"; {out} is closed" if (out / "run.json").exists() else ""
-        typer.echo(f"interrupted{closed}", err=True)
+        typer.echo(f"interrupted{_left(out)}", err=True)
         raise typer.Exit(EXIT_CTRL_C) from None
+
+
+def _left(out: Path) -> str:
+    """In what state an interrupted run leaves its recording."""
+    try:
+        state = json.loads((out / "run.json").read_bytes())["state"]
+    except (OSError, ValueError, KeyError):
+        return ""
+    return f"; {out} is closed" if state == "closed" else f"; streamer live --resume {out} goes on in it"
 
 
 def in_words(summary: Mapping[str, Any]) -> str:

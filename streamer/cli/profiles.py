@@ -92,9 +92,13 @@ def dose_(
     typer.echo(_dose_lines(first))
     if second:
         typer.echo(_dose_lines(second))
-        typer.echo(f"{first.name} over {second.name}")
-        for line, ratio in dose_ratio(first, second).items():
+        same = first.name == second.name  # two files of one name: say which is which
+        typer.echo(f"{profile} over {other}" if same else f"{first.name} over {second.name}")
+        ratios = dose_ratio(first, second)
+        for line, ratio in ratios.items():
             typer.echo(f"  {line:20} {'unknown' if ratio is None else f'{ratio:.1f}'}")
+        if not ratios:
+            typer.echo("  no laser line in common")
 
 
 @app.command()
@@ -131,8 +135,11 @@ def new(
             f'"{name}" in {path}: a profile is called like its file, in a-z, 0-9 and _; '
             "use --name rig2 --out rig2.toml"
         )
+    hidden = list_profiles().get(name)
     _write_new(path, profile_from_mm(from_mm, name))
     load_profile(path)  # what was written is sound, or the user is told now
+    if hidden and list_profiles().get(name) == path:
+        typer.echo(f"from now on --profile {name} is this one, no longer {hidden}", err=True)
     typer.echo(f"{path}\nreplace what is unknown there, then: streamer profiles check {path}")
 
 

@@ -43,6 +43,8 @@ def load_profile(name_or_path: str | Path) -> HardwareProfile:
 
 def _find(name_or_path: str | Path) -> Path:
     path = Path(name_or_path)
+    if "://" in str(name_or_path):
+        raise ProfileError(f"{name_or_path}: an address, no profile; use Hook(profile, endpoint)")
     if path.suffix == ".toml" or len(path.parts) > 1:
         if not path.is_file():
             raise ProfileError(f"{path}: no such file; `streamer profiles list` shows the profiles there are")
