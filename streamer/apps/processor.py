@@ -248,19 +248,29 @@ def _record(
     )
     with recorder:
         process(looked_at(), record=recorder.put_raw, sinks=(recorder,), lag=lag, **stages.as_arguments())
-    # What came to be known on the way belongs to the record: further engines, frames that did not come.
+    write_info(run, _as_it_ended(info, composer, ledger, source, checks))
+    close_run(run)
+
+
+def _as_it_ended(
+    info: RunInfo,
+    composer: compose.Composer,
+    ledger: Ledger,
+    source: LiveSource,
+    checks: Sequence[Check],
+) -> RunInfo:
+    """With what came to be known on the way: further engines, missing frames, light nobody knows."""
+    info = _with_hook(info, source)
     notes: dict[str, Any] = {
         "dose": {"unknown": list(ledger.unknown), "assumed": dict(ledger.assumed)},
         "checks": to_json(checks) or info.notes.get("checks", []),
     }
-    info = _with_hook(info, source)
     known = {
         "engine_keys": composer.engine_keys,
         "source": {**info.source, "link": asdict(source.counts())},
         "notes": {**info.notes, **notes},
     }
-    write_info(run, info.model_copy(update=known))
-    close_run(run)
+    return info.model_copy(update=known)
 
 
 def _look(

@@ -21,7 +21,9 @@ LIVE = ("live", "--profile", "abberior_er_low", "--endpoint", "tcp://127.0.0.1:*
 DEMO = ("demo", "--size", "256", "--frame-ms", "40", "--bleaching", "0", "--frames", "5000", "--quiet")
 
 
-def interrupted(args: tuple[str, ...], out: Path, moment: Callable[[], bool]) -> subprocess.Popen[str]:
+def interrupted(
+    args: tuple[str, ...], out: Path, moment: Callable[[], bool], number: int = signal.SIGINT
+) -> subprocess.Popen[str]:
     """Start a command, wait for the moment, send Ctrl-C to all of it, and let it end."""
     command = [sys.executable, "-m", "streamer", *args, "--out", str(out)]
     process = subprocess.Popen(
@@ -35,7 +37,7 @@ def interrupted(args: tuple[str, ...], out: Path, moment: Callable[[], bool]) ->
     )
     until(lambda: moment() or process.poll() is not None)
     assert process.poll() is None, process.communicate()
-    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, number)
     return process
 
 
@@ -64,6 +66,15 @@ def test_ctrl_c_closes_the_recording(tmp_path: Path, args: tuple[str, ...], fram
     assert err.strip().splitlines() == [f"interrupted; {out} is closed"]
     assert json.loads((out / "run.json").read_text())["state"] == "closed"
     assert rows(out) >= frames
+
+
+def test_a_service_manager_that_terminates_all_of_it_closes_the_recording_too(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    process = interrupted(LIVE, out, (out / "run.json").exists, signal.SIGTERM)
+    said, err = process.communicate(timeout=60)
+    assert process.returncode == 130, (said, err)
+    assert "goes on" not in said + err
+    assert json.loads((out / "run.json").read_text())["state"] == "closed"
 
 
 @pytest.mark.live
