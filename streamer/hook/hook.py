@@ -73,7 +73,7 @@ class Hook:
         ram_mb: float = 1024,
         spool_dir: Path | str | None = None,
         spool_mb: float = 20_000,
-        keys: Path | None = None,
+        keys: Path | str | None = None,
         shared_memory: bool = True,
     ) -> None:
         if policy not in get_args(Policy):

@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from guards.specimens import RANGE
 
 from streamer.core import Result, Verdict
-from streamer.guards import Guard, InputRange, Photons, SignalMap, Similarity
+from streamer.guards import Guard, Photons, SignalMap, Similarity
 from streamer.guards.conformance import movie
 from streamer.pipeline import Running, views
 
@@ -18,18 +19,7 @@ GUARDS: tuple[Guard[Any], ...] = (
     SignalMap(background_max=5, signal_min=25, tiles_min=10, false_pass_rate=1e-3, read_noise_e=0.0),
     Similarity(range_photons=2.0, background_max=5, boxes_min=5, baseline_frames=8, spread_min=0.02, **RUN),
     Photons(floor=8.0, tolerance=0.1, drop=0.1, baseline_frames=5, tiles_min=10, read_noise_e=0.0, **RUN),
-    InputRange(
-        trained_low=2.0,
-        trained_high=80.0,
-        noise_low=0.8,
-        noise_high=1.25,
-        saturated_max=1e-3,
-        bit_depth=None,
-        misfit_max=2.0,
-        tiles_min=10,
-        signal_min=25,
-        read_noise_e=0.0,
-    ),
+    RANGE,
 )
 
 
