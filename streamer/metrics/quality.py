@@ -54,6 +54,26 @@ def psnr_db(prediction: Image, truth: Image, peak: float) -> float:
     return float(10.0 * np.log10(peak**2 / error)) if error > 0 else float("inf")
 
 
+def mean_absolute_error(prediction: Image, truth: Image) -> float:
+    """Mean of |prediction - truth|, in the unit of the images."""
+    return float(np.mean(np.abs(prediction.astype(np.float64) - truth.astype(np.float64))))
+
+
+def normalised_root_mean_square_error(prediction: Image, truth: Image) -> float:
+    """Root of the mean squared error over that of the mean squared truth; nan where the truth is all 0."""
+    scale = float(np.sqrt(np.mean(np.square(truth.astype(np.float64)))))
+    error = prediction.astype(np.float64) - truth.astype(np.float64)
+    return float(np.sqrt(np.mean(np.square(error)))) / scale if scale > 0 else float("nan")
+
+
+def pearson(a: Image, b: Image) -> float:
+    """Correlation of the pixels of two images; nan where one of them is constant."""
+    first, second = (np.ravel(image).astype(np.float64) for image in (a, b))
+    first, second = first - first.mean(), second - second.mean()
+    norm = float(np.sqrt((first @ first) * (second @ second)))
+    return float(first @ second) / norm if norm > 0 else float("nan")
+
+
 def linear_fit_psnr(predictions: Sequence[Image], truths: Sequence[Image]) -> Quality:
     """PSNR of one method: one gain and offset over all frames, the peak is the data range of all truths.
 
