@@ -50,6 +50,46 @@ def image_of(
     return np.maximum(sharp, 0.0), background
 
 
+def stack_of(
+    levels: NDArray[np.float32],
+    spacing_um: float,
+    first: int,
+    slices: int,
+    settings: SceneSettings,
+    depletion_mw: float,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Images of emitters that lie at several heights.
+
+    Args:
+        levels: [levels, y, x] emitters at heights that are `spacing_um` apart.
+        spacing_um: also the distance of the slices.
+        first: level that lies in the first slice's plane of focus.
+        slices: how many are taken.
+        settings: as for `image_of`.
+        depletion_mw: as for `image_of`.
+
+    Returns:
+        [slices, y, x] what is in focus, and what the other levels add, defocused; both as `image_of` counts.
+    """
+    shape = levels.shape[1:]
+    spectra = fft.rfft2(levels)
+    blurs = []
+    for apart in range(len(levels)):
+        focus_um = apart * spacing_um
+        sigma_px = sted_fwhm_nm(settings, depletion_mw, focus_um) / FWHM_PER_SIGMA / settings.pixel_nm
+        in_focus_px = sted_fwhm_nm(settings, depletion_mw) / FWHM_PER_SIGMA / settings.pixel_nm
+        kept = 1.0 / (1.0 + (focus_um / settings.axial_um) ** 2)
+        blurs.append(_gaussian(shape, sigma_px, 2.0 * np.pi * in_focus_px**2 * kept))
+    sharp, rest = [], []
+    for plane in range(first, first + slices):
+        others = sum(
+            spectra[level] * blurs[abs(level - plane)] for level in range(len(levels)) if level != plane
+        )
+        sharp.append(fft.irfft2(spectra[plane] * blurs[0], shape))
+        rest.append(fft.irfft2(others, shape) if len(levels) > 1 else np.zeros(shape, np.float32))
+    return np.maximum(np.stack(sharp), 0.0), np.maximum(np.stack(rest), 0.0)
+
+
 def _gaussian(shape: tuple[int, ...], sigma_px: float, volume: float) -> NDArray[np.float32]:
     """Half-plane Fourier transform of a Gaussian of a given volume."""
     decay = -2.0 * (np.pi * sigma_px) ** 2

@@ -10,7 +10,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.simulation.specimen import Points, Sheets, Tubules
+from streamer.simulation.canvas import Canvas, Points
+from streamer.simulation.fibres import normals
+from streamer.simulation.network import Sheets, Tubules
 
 #: Spacing of the points along a tubule, and points around half of its circumference.
 STEP_PX = 0.6
@@ -32,7 +34,7 @@ def tubule_maps(
     if len(centre) == 0:
         return np.zeros(shape_yx, np.float32), np.zeros(shape_yx, np.bool_)
     radius_px = (tubules.radius_um / pixel_um)[piece]
-    across = _normals(centre, piece)
+    across = normals(centre, piece)
     angles = (np.arange(AROUND) + 0.5) * np.pi / AROUND
     aside = np.cos(angles)[:, None] * radius_px  # [AROUND, n]
     area = 2 * np.pi * radius_px * step_px * tubules.brightness[piece] / AROUND
@@ -77,6 +79,24 @@ def sheet_map(
     return np.clip(filled, 0.0, 1.0).astype(np.float32)
 
 
+def splat(points_um: Points, weights: Points, canvas: Canvas) -> NDArray[np.float32]:
+    """Share the weights of [n, 2] points among the four nearest pixels each, so that motion is smooth."""
+    y, x = canvas.to_pixels(points_um).T
+    row, column = np.floor(y), np.floor(x)
+    down, right = y - row, x - column
+    total = np.zeros(canvas.shape_yx, np.float32)
+    for step_y, share_y in ((0, 1 - down), (1, down)):
+        for step_x, share_x in ((0, 1 - right), (1, right)):
+            total += _deposit(row + step_y, column + step_x, weights * share_y * share_x, canvas.shape_yx)
+    return total
+
+
+def mark(points_um: Points, canvas: Canvas) -> NDArray[np.bool_]:
+    """The pixels nearest to [n, 2] points."""
+    y, x = canvas.to_pixels(points_um).T
+    return _deposit(y, x, np.ones(len(y)), canvas.shape_yx) > 0
+
+
 def _trace(
     start: Points, end: Points, to_pixels: ToPixels, pixel_um: float
 ) -> tuple[Points, NDArray[np.int64], NDArray[np.float64]]:
@@ -88,18 +108,6 @@ def _trace(
     share = (order + 0.5) / count[piece]
     points = start[piece] + share[:, None] * (end - start)[piece]
     return to_pixels(points), piece, (length_px / count)[piece]
-
-
-def _normals(centre: Points, piece: NDArray[np.int64]) -> Points:
-    """[n, 2] unit vectors across the traced line, from each point's neighbours on the same piece."""
-    along = np.zeros_like(centre)
-    same = np.flatnonzero(piece[1:] == piece[:-1])
-    step = centre[same + 1] - centre[same]
-    along[same] += step
-    along[same + 1] += step
-    across = np.stack([-along[:, 1], along[:, 0]], axis=1)
-    unit: Points = across / np.maximum(np.hypot(*across.T), 1e-9)[:, None]
-    return unit
 
 
 def _pieces(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
+
+from streamer.simulation.canvas import Specimen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,9 +35,19 @@ LOW_DOSE = Light(excitation_uw=4.8, depletion_mw=166.0, dwell_us=0.5, line_accum
 REFERENCE_DOSE = Light(excitation_uw=56.3, depletion_mw=166.0, dwell_us=0.5, line_accumulation=6)
 
 
+class Structure(Protocol):
+    """Settings of a structure other than the ER."""
+
+    def grow(self, scene: SceneSettings) -> Specimen:
+        """The specimen of a scene: a pure function of both settings."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneSettings:
     """One specimen on one microscope; every default is a live-cell STED of the ER at 12 x 12 um.
+
+    The fields from `mesh_um` to `fenestration` are of the ER alone.
 
     Attributes:
         seed: of everything random; two scenes with equal settings are equal.
@@ -42,6 +55,7 @@ class SceneSettings:
         pixel_nm: pixel size.
         bleaching: multiplier of the bleaching rate; 0 = never. The physical default lasts for hours.
         dark: no specimen light, detector dark counts only.
+        structure: what the specimen shows; None is the ER.
         mesh_um: spacing of the polygons; 0.5-2 um in peripheral ER.
         tubule_nm: mean tubule diameter; 60-100 nm for live cells in STED.
         tubule_spread: relative standard deviation of diameter and of brightness between tubules.
@@ -49,8 +63,8 @@ class SceneSettings:
         dynamic_fraction: of the tubules that grow and retract.
         sheet_fraction: of the polygons that are filled by a sheet.
         fenestration: fraction of a sheet's area that is holes.
-        curvature_nm: root-mean-square sideways displacement of a tubule from the straight line.
-        rearrangement_nm_per_s: root-mean-square speed of the polygons.
+        curvature_nm: root-mean-square sideways displacement of a tubule or fibre from where it would run.
+        rearrangement_nm_per_s: root-mean-square speed of polygons, fibres or organelles.
         drift_nm_per_s: highest speed of the whole specimen across the field.
         cell_radius_um: mean radius of the cell's outline; 0 leaves the field empty.
         cell_offset_um: distance from the cell's centre to the field's centre.
@@ -71,6 +85,7 @@ class SceneSettings:
     pixel_nm: float = 20.0
     bleaching: float = 1.0
     dark: bool = False
+    structure: Structure | None = None
     mesh_um: float = 1.0
     tubule_nm: float = 85.0
     tubule_spread: float = 0.12

@@ -16,15 +16,12 @@ from scipy.spatial import Voronoi
 from scipy.special import ndtri
 
 from streamer.simulation import chance
+from streamer.simulation.canvas import Points
+from streamer.simulation.cell import WAVES, Cell, waves
 from streamer.simulation.settings import SceneSettings
 
-Points = NDArray[np.float64]
-
-#: Sinusoids per wandering coordinate and plane waves per smooth field.
+#: Sinusoids per wandering coordinate.
 MODES = 3
-WAVES = 6
-#: Time scale of the drift along y and x; the specimen stays within speed x time of where it was.
-DRIFT_S = np.array([700.0, 1_100.0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,40 +56,16 @@ class Sheets:
     cover: NDArray[np.float64]
 
 
-class Specimen:
+class Network:
     """The network of one cell; `at` gives it at any time, in any order."""
 
     def __init__(self, settings: SceneSettings) -> None:
         self._settings = settings
         rng = np.random.default_rng((settings.seed, 1))
-        height_um, width_um = np.array(settings.shape_yx) * settings.pixel_nm / 1000
-        direction = rng.uniform(0, 2 * np.pi)
-        heading = np.array([np.sin(direction), np.cos(direction)])
-        self._centre = np.array([height_um, width_um]) / 2 - settings.cell_offset_um * heading
-        self._extent = np.array([height_um, width_um])
-        turn = rng.uniform(0, np.pi / 2)
+        self.cell = Cell(settings, rng, shortest_um=0.8, longest_um=3.0)
+        turn = self.cell.turn
         self._lattice = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-        drift = rng.uniform(0, 2 * np.pi)
-        self._drift_um_per_s = settings.drift_nm_per_s / 1000 * np.array([np.sin(drift), np.cos(drift)])
-        self._outline = rng.normal(0, 0.05, 5), rng.uniform(0, 2 * np.pi, 5)
-        # The warp's short waves curve single tubules, its long ones whole groups.
-        self._bends = _waves(rng, shortest_um=0.8, longest_um=3.0)
-        self._regions = _waves(rng, shortest_um=4.0, longest_um=9.0)
-
-    def drift_um(self, time_s: float) -> Points:
-        """Where the specimen has drifted to, (y, x): it comes and goes with the temperature of the room."""
-        drift: Points = self._drift_um_per_s * DRIFT_S * np.sin(time_s / DRIFT_S)
-        return drift
-
-    def warp(self, points: Points, time_s: float) -> Points:
-        """Carry [n, 2] points of the straight network to where the curved, drifted one has them."""
-        # Six waves of equal strength: each has sqrt(2 / 6) of the root mean square.
-        size = self._settings.curvature_nm / 1000 * np.sqrt(2.0 / WAVES)
-        waves, turns = self._bends
-        pace_hz = self._settings.rearrangement_nm_per_s / (4 * np.pi * max(self._settings.curvature_nm, 1.0))
-        phase = (points @ waves.T + turns[:, None, :] + 2 * np.pi * pace_hz * time_s).astype(np.float32)
-        warped: Points = points + size * np.sin(phase).sum(axis=-1).T + self.drift_um(time_s)
-        return warped
+        self._regions = waves(rng, shortest_um=4.0, longest_um=9.0)
 
     def at(self, time_s: float) -> tuple[Tubules, Sheets]:
         """The straight network at a time, out to a margin around the field."""
@@ -102,7 +75,7 @@ class Specimen:
         sheet = self._sheet_presence(points, keys, time_s)
         pairs = diagram.ridge_points
         ends = np.array(diagram.ridge_vertices)
-        inside = np.append(self._inside(diagram.vertices), False)  # -1 stands for a vertex at infinity
+        inside = np.append(self.cell.inside(diagram.vertices), False)  # -1 stands for a vertex at infinity
         keep = inside[ends].all(axis=1)
         # A sheet's outline must be closed: a polygon that reaches beyond the cell carries none.
         sheet[pairs[~keep].ravel()] = 0.0
@@ -120,11 +93,13 @@ class Specimen:
         """The wandering lattice points around the field, and their keys."""
         mesh = self._settings.mesh_um
         margin = 1.0 + 2.0 * mesh
-        middle = self._extent / 2 - self.drift_um(time_s)
-        reach = int(np.hypot(*self._extent / 2) / mesh + margin / mesh) + 1
+        middle = self.cell.extent_um / 2 - self.cell.drift_um(time_s)
+        reach = int(np.hypot(*self.cell.extent_um / 2) / mesh + margin / mesh) + 1
         first = np.rint(self._lattice.T @ middle / mesh).astype(np.int64) - reach
         places = first + np.indices((2 * reach, 2 * reach)).reshape(2, -1).T
-        near = (np.abs(places * mesh @ self._lattice.T - middle) < self._extent / 2 + margin).all(axis=1)
+        near = (np.abs(places * mesh @ self._lattice.T - middle) < self.cell.extent_um / 2 + margin).all(
+            axis=1
+        )
         row, column = places[near].T
         keys = chance.lattice_keys(self._settings.seed, row, column)
         speed = self._settings.rearrangement_nm_per_s / 1000
@@ -144,36 +119,12 @@ class Specimen:
         fraction = self._settings.sheet_fraction
         if fraction <= 0:
             return np.zeros(len(points))
-        waves, turns = self._regions
-        region = np.sin(points @ waves.T + turns[0]).sum(axis=-1) * np.sqrt(2.0 / WAVES)
+        vectors, turns = self._regions
+        region = np.sin(points @ vectors.T + turns[0]).sum(axis=-1) * np.sqrt(2.0 / WAVES)
         breathing = 0.15 * np.sin(2 * np.pi * (time_s / 90.0 + chance.uniform(keys, 90)))
         score = (region + 0.5 * chance.normal(keys, 91) + breathing) / np.sqrt(1.26)
         presence: NDArray[np.float64] = np.clip((score + ndtri(min(fraction, 0.99))) / 0.1, 0.0, 1.0)
         return presence
-
-    def _inside(self, points: Points) -> NDArray[np.bool_]:
-        """[n]: is the point within the cell's outline?"""
-        away = points - self._centre
-        angle = np.arctan2(away[:, 0], away[:, 1])
-        sizes, turns = self._outline
-        lobes = sum(
-            size * np.cos(lobe * angle + turn)
-            for lobe, (size, turn) in enumerate(zip(sizes, turns, strict=True), start=2)
-        )
-        inside: NDArray[np.bool_] = np.hypot(away[:, 0], away[:, 1]) < self._settings.cell_radius_um * (
-            1.0 + lobes
-        )
-        return inside
-
-
-def _waves(rng: np.random.Generator, *, shortest_um: float, longest_um: float) -> tuple[Points, Points]:
-    """Wave vectors [WAVES, 2] in radians per um, and phases [2, WAVES] (one row per displaced coordinate)."""
-    # Lengths and directions are spread evenly, so that no draw lacks the short waves.
-    steps = (np.arange(WAVES) + rng.uniform(0, 1, WAVES)) / WAVES
-    length = shortest_um * (longest_um / shortest_um) ** steps
-    angle = np.pi * rng.permutation((np.arange(WAVES) + rng.uniform(0, 1, WAVES)) / WAVES)
-    vectors = 2 * np.pi / length[:, None] * np.stack([np.sin(angle), np.cos(angle)], axis=1)
-    return vectors, rng.uniform(0, 2 * np.pi, (2, WAVES))
 
 
 def _tubules(

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from streamer.simulation import SceneSettings
+from streamer.simulation.canvas import Points
+from streamer.simulation.network import Network, Sheets, Tubules
 from streamer.simulation.render import sheet_map, tubule_maps
-from streamer.simulation.specimen import Points, Sheets, Specimen, Tubules
 
 PIXEL_UM = 0.02
 
@@ -30,7 +31,7 @@ def sheets(*outlines: tuple[Points, Points, Points]) -> Sheets:
 
 def test_three_way_junctions_dominate() -> None:
     settings = SceneSettings(seed=2, missing_fraction=0.0, dynamic_fraction=0.0, sheet_fraction=0.0)
-    tubules, _ = Specimen(settings).at(7.0)
+    tubules, _ = Network(settings).at(7.0)
     ends = np.concatenate([tubules.start, tubules.end])
     inner = ((ends > 1.0) & (ends < 11.0)).all(axis=1)
     _, degree = np.unique(np.round(ends[inner], 9), axis=0, return_counts=True)
@@ -40,7 +41,7 @@ def test_three_way_junctions_dominate() -> None:
 def test_polygons_are_as_large_as_asked_for() -> None:
     for mesh_um in (0.6, 1.5):
         settings = SceneSettings(seed=2, mesh_um=mesh_um, missing_fraction=0.0, sheet_fraction=0.0)
-        tubules, _ = Specimen(settings).at(0.0)
+        tubules, _ = Network(settings).at(0.0)
         middle = (tubules.start + tubules.end) / 2
         seen = ((middle > 0) & (middle < 12)).all(axis=1)
         length = np.hypot(*(tubules.end - tubules.start)[seen].T).sum()
@@ -53,7 +54,7 @@ def test_sheets_cover_about_the_fraction_asked_for(fraction: float) -> None:
     covered = []
     for seed in range(12):
         settings = SceneSettings(seed=seed, sheet_fraction=fraction, cell_radius_um=40.0, cell_offset_um=0.0)
-        _, found = Specimen(settings).at(0.0)
+        _, found = Network(settings).at(0.0)
         covered.append(sheet_map(found, to_pixels, PIXEL_UM, (600, 600)).mean())
     assert np.mean(covered) == pytest.approx(fraction, abs=0.3 * fraction)
 
@@ -111,7 +112,7 @@ def test_touching_sheets_of_different_presence_keep_theirs() -> None:
 def test_no_sheet_leaks_out_of_a_cell_that_ends_in_the_field() -> None:
     for seed in range(6):
         settings = SceneSettings(seed=seed, sheet_fraction=0.5, cell_radius_um=4.0, cell_offset_um=0.0)
-        _, found = Specimen(settings).at(0.0)
+        _, found = Network(settings).at(0.0)
         cover = sheet_map(found, to_pixels, PIXEL_UM, (600, 600))
         y, x = np.indices(cover.shape) * PIXEL_UM - 6.0
         assert cover.max() == pytest.approx(1.0)
@@ -122,9 +123,9 @@ def test_growing_tubules_keep_one_end() -> None:
     settings = replace(
         SceneSettings(seed=3), dynamic_fraction=1.0, rearrangement_nm_per_s=0.0, sheet_fraction=0.0
     )
-    specimen = Specimen(settings)
-    lengths = [np.hypot(*(t.end - t.start).T).sum() for t, _ in (specimen.at(s) for s in (0.0, 5.0, 10.0))]
-    still, _ = Specimen(replace(settings, dynamic_fraction=0.0)).at(0.0)
+    network = Network(settings)
+    lengths = [np.hypot(*(t.end - t.start).T).sum() for t, _ in (network.at(s) for s in (0.0, 5.0, 10.0))]
+    still, _ = Network(replace(settings, dynamic_fraction=0.0)).at(0.0)
     full = np.hypot(*(still.end - still.start).T).sum()
     assert len(set(lengths)) == 3
     assert all(0.3 * full < length < 0.8 * full for length in lengths)
