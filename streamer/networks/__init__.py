@@ -1,11 +1,25 @@
-"""Torch networks: UNet-RCAN as published, its live variant, the live segmenter, and `build` by name.
+"""Torch networks: published UNet-RCAN, its live variants, CARE's U-Net, live segmenter; `build` by name.
 
 Tensors are float32 [b, channels, y, x]. A denoiser takes photons and gives expected photons, a
 segmenter takes the denoiser's photons and gives class probabilities; both do all scaling inside.
 """
 
+from streamer.networks.care import CareUNet
 from streamer.networks.live import LiveDenoiser, LiveSegmenter
-from streamer.networks.registry import NAMES, build
+from streamer.networks.photons import InPhotons
+from streamer.networks.registry import NAMES, build, size_multiple
+from streamer.networks.tiling import halo_px, tiled
 from streamer.networks.unet_rcan import UNetRCAN
 
-__all__ = ["NAMES", "LiveDenoiser", "LiveSegmenter", "UNetRCAN", "build"]
+__all__ = [
+    "NAMES",
+    "CareUNet",
+    "InPhotons",
+    "LiveDenoiser",
+    "LiveSegmenter",
+    "UNetRCAN",
+    "build",
+    "halo_px",
+    "size_multiple",
+    "tiled",
+]

@@ -36,6 +36,13 @@ class Block(nn.Module):
         return act(self.conv2(act(self.conv1(x))) + self.project(x))
 
 
+class GlobalMean(nn.Module):
+    """The mean of each channel over the image, [b, c, y, x] to [b, c, 1, 1]; tiles replace it (`tiling`)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean((2, 3), keepdim=True)
+
+
 class ChannelAttention(nn.Module):
     """Residual channel-attention block (CAB): the mean of each channel over the image gates it."""
 
@@ -45,18 +52,38 @@ class ChannelAttention(nn.Module):
         self.conv2 = conv(channels, channels, kernel)
         self.squeeze = conv(channels, ATTENTION, 1)
         self.excite = conv(ATTENTION, channels, 1)
+        self.pool = GlobalMean()
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.conv2(act(self.conv1(x)))
-        gate = torch.sigmoid(self.excite(act(self.squeeze(y.mean((2, 3), keepdim=True)))))
+        gate = torch.sigmoid(self.excite(act(self.squeeze(self.pool(y)))))
         return x + y * gate
+
+
+class Residual(nn.Module):
+    """The same block without the gate: what comes out of a pixel depends on its neighbourhood alone."""
+
+    def __init__(self, channels: int, kernel: int) -> None:
+        super().__init__()
+        self.conv1 = conv(channels, channels, kernel)
+        self.conv2 = conv(channels, channels, kernel)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.conv2(act(self.conv1(x)))
+        return x + y
+
+
+def refinement(channels: int, kernel: int, attention: bool) -> nn.Module:
+    """A residual block with or without the attention over the whole image."""
+    return ChannelAttention(channels, kernel) if attention else Residual(channels, kernel)
 
 
 class UNet(nn.Module):
     """The U-Net of UNet-RCAN without its last block: [b, inputs, y, x] to [b, widths[0], y, x].
 
     Height and width must divide by 2 to the power of the number of `widths`. Skips are taken after
-    dropout and pass through channel attention; the decoder enlarges by nearest neighbour.
+    dropout and pass through channel attention (or, without `attention`, a plain residual block); the decoder
+    enlarges by nearest neighbour.
     """
 
     def __init__(
@@ -67,14 +94,20 @@ class UNet(nn.Module):
         bridge: Sequence[int],
         kernel: int = 3,
         dropout: float = 0.0,
+        attention: bool = True,
     ) -> None:
         super().__init__()
         below = [inputs, *widths[:-1]]
         above = [*widths[1:], bridge[-1]]
         deep = [widths[-1], *bridge[:-1]]
+        # At each level two convolutions down, the pooling, two convolutions up; below all of them the bridge.
+        self.reach_px = sum(2**level * (4 * (kernel // 2) + 2) for level in range(len(widths)))
+        self.reach_px += 2 ** len(widths) * 2 * (kernel // 2) * len(bridge)
+        # The way over a skip is shorter, but for its two convolutions.
+        self.reach_px += 2 * (kernel // 2)
         self.encoder = nn.ModuleList(Block(a, b, kernel) for a, b in zip(below, widths, strict=True))
         self.bridge = nn.Sequential(*(Block(a, b, kernel) for a, b in zip(deep, bridge, strict=True)))
-        self.attention = nn.ModuleList(ChannelAttention(width, kernel) for width in widths)
+        self.attention = nn.ModuleList(refinement(width, kernel, attention) for width in widths)
         self.decoder = nn.ModuleList(Block(a + b, b, kernel) for a, b in zip(above, widths, strict=True))
         self.dropout = nn.Dropout(dropout)
         self.pool = nn.MaxPool2d(2)
@@ -94,9 +127,9 @@ class UNet(nn.Module):
 class Group(nn.Module):
     """Channel-attention blocks in a row, a convolution, a residual around them, dropout."""
 
-    def __init__(self, channels: int, blocks: int, kernel: int, dropout: float) -> None:
+    def __init__(self, channels: int, blocks: int, kernel: int, dropout: float, attention: bool) -> None:
         super().__init__()
-        self.blocks = nn.Sequential(*(ChannelAttention(channels, kernel) for _ in range(blocks)))
+        self.blocks = nn.Sequential(*(refinement(channels, kernel, attention) for _ in range(blocks)))
         self.conv = conv(channels, channels, kernel)
         self.dropout = nn.Dropout(dropout)
 
@@ -118,14 +151,23 @@ class RCAN(nn.Module):
         blocks: int,
         kernel: int = 3,
         dropout: float = 0.0,
+        attention: bool = True,
     ) -> None:
         super().__init__()
+        self.reach_px = (2 + groups * (2 * blocks + 1)) * (kernel // 2)
         self.first = conv(inputs, channels, kernel)
-        self.groups = nn.Sequential(*(Group(channels, blocks, kernel, dropout) for _ in range(groups)))
+        self.groups = nn.Sequential(
+            *(Group(channels, blocks, kernel, dropout, attention) for _ in range(groups))
+        )
         self.last = conv(channels, channels, kernel)
         self.head = conv(channels, outputs, 1)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor) -> Tensor:
+        """[b, channels, y, x], what the head reads."""
         x = self.first(x)
-        y: Tensor = self.head(x + self.last(self.groups(x)))
+        y: Tensor = x + self.last(self.groups(x))
+        return y
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.head(self.features(x))
         return y

@@ -9,12 +9,15 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from torch import nn
 
 from streamer.errors import PackageError
+from streamer.networks.care import CareUNet
 from streamer.networks.live import LiveDenoiser, LiveSegmenter
-from streamer.networks.unet_rcan import UNetRCAN
+from streamer.networks.photons import InPhotons
+from streamer.networks.unet_rcan import SIZE_MULTIPLE, UNetRCAN
 
 # Upper bounds keep a hostile package from asking for more memory than any real network needs.
 Width = Annotated[int, Field(strict=True, ge=1, le=512)]
 Count = Annotated[int, Field(strict=True, ge=1, le=16)]
+Frames = Annotated[int, Field(strict=True, ge=1, le=9)]
 Widths = Annotated[tuple[Width, ...], Field(min_length=1, max_length=5)]
 
 
@@ -26,9 +29,23 @@ class _UNetRCAN(_Architecture):
     name: Literal["unet-rcan"]
     kernel: Literal[3, 7] = 3
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    photons: bool = False
 
     def network(self) -> nn.Module:
-        return UNetRCAN(kernel=self.kernel, dropout=self.dropout)
+        network = UNetRCAN(kernel=self.kernel, dropout=self.dropout)
+        return InPhotons(network) if self.photons else network
+
+
+class _CareUNet(_Architecture):
+    name: Literal["care-unet"]
+    depth: Annotated[int, Field(strict=True, ge=1, le=4)] = 2
+    first: Width = 32
+    kernel: Literal[3, 5, 7] = 5
+    frames: Frames = 1
+
+    def network(self) -> nn.Module:
+        unet = CareUNet(inputs=self.frames, depth=self.depth, first=self.first, kernel=self.kernel)
+        return InPhotons(unet)
 
 
 class _LiveDenoiser(_Architecture):
@@ -38,6 +55,10 @@ class _LiveDenoiser(_Architecture):
     bridge: Widths
     groups: Count
     blocks: Count
+    # What packages of version 0.1 leave out, they have.
+    attention: bool = True
+    frames: Frames = 1
+    uncertainty: bool = False
 
     def network(self) -> nn.Module:
         return LiveDenoiser(**self.model_dump(exclude={"name"}))
@@ -49,16 +70,32 @@ class _LiveSegmenter(_Architecture):
     widths: Widths
     bridge: Widths
     classes: Count
+    attention: bool = True
 
     def network(self) -> nn.Module:
         return LiveSegmenter(**self.model_dump(exclude={"name"}))
 
 
-_Known = Annotated[_UNetRCAN | _LiveDenoiser | _LiveSegmenter, Field(discriminator="name")]
-_ADAPTER: TypeAdapter[_UNetRCAN | _LiveDenoiser | _LiveSegmenter] = TypeAdapter(_Known)
+_Any = _UNetRCAN | _CareUNet | _LiveDenoiser | _LiveSegmenter
+_ADAPTER: TypeAdapter[_Any] = TypeAdapter(Annotated[_Any, Field(discriminator="name")])
 
 #: Names `build` knows.
-NAMES = ("unet-rcan", "unet-rcan-live", "unet-live")
+NAMES = ("unet-rcan", "care-unet", "unet-rcan-live", "unet-live")
+
+
+def size_multiple(architecture: Mapping[str, object]) -> int:
+    """What height and width of the input must divide by: one halving a level, half resolution first if live.
+
+    Errors: PackageError as `build`.
+    """
+    known = _parse(architecture)
+    match known:
+        case _UNetRCAN():
+            return SIZE_MULTIPLE
+        case _CareUNet():
+            return int(2**known.depth)
+        case _:
+            return int(2 ** (len(known.widths) + 1))
 
 
 def build(architecture: Mapping[str, object]) -> nn.Module:
@@ -66,8 +103,12 @@ def build(architecture: Mapping[str, object]) -> nn.Module:
 
     Errors: PackageError for an unknown name and for a missing, unknown or impossible setting.
     """
+    return _parse(architecture).network()
+
+
+def _parse(architecture: Mapping[str, object]) -> _Any:
     try:
-        return _ADAPTER.validate_python(dict(architecture)).network()
+        return _ADAPTER.validate_python(dict(architecture))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"][1:]) or "name"

@@ -26,6 +26,7 @@ class UNetRCAN(nn.Module):
         self.unet = UNet(1, widths=(64, 128, 256), bridge=(512, 512), kernel=kernel, dropout=dropout)
         self.head = Block(64, 1, 1)
         self.rcan = RCAN(2, 1, channels=64, groups=3, blocks=8, kernel=kernel, dropout=dropout)
+        self.reach_px = self.unet.reach_px + self.rcan.reach_px
 
     def stages(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Output of the U-Net and of the RCAN; the published loss trains both."""
