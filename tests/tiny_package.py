@@ -32,23 +32,60 @@ def build_tiny_package(folder: Path) -> None:
 
     torch.manual_seed(1)
     network = build(ARCHITECTURE).eval()
-    photons = torch.poisson(torch.full((1, 1, 32, 40), 2.0))
+    _write(folder, network, torch.poisson(torch.full((1, 1, 32, 40), 2.0)), ["photons"], ["photons"])
+    torch.save(network.state_dict(), folder / "weights.pt")
+
+    def with_state_dict(description: dict[str, Any]) -> None:
+        description["weights"]["pytorch_state_dict"] = _file(folder, "weights.pt")
+        description["config"]["streamer"]["architecture"] = dict(ARCHITECTURE)
+
+    rewrite(folder, with_state_dict)
+
+
+#: What each frame weighs in the package with a past, newest first: no two orders give the same.
+PAST_WEIGHTS = (1.0, 0.5, 0.25)
+#: Its standard deviation, of the expected photons.
+SD_SHARE = 2.0**-9
+
+
+def build_package_with_past(folder: Path) -> None:
+    """Write a denoiser package that sees two frames before each, and gives a standard deviation.
+
+    Expected photons are the sum of the three frames, weighted by `PAST_WEIGHTS`: exact in float32.
+    """
+    import torch
+
+    class Past(torch.nn.Module):
+        def forward(self, photons: torch.Tensor) -> torch.Tensor:
+            expected = (photons * torch.tensor(PAST_WEIGHTS)[:, None, None]).sum(1, keepdim=True)
+            return torch.cat([expected, SD_SHARE * expected], 1)
+
+    names = ["photons", "photons 1 before", "photons 2 before"]
+    shown = torch.poisson(torch.full((1, 3, 32, 40), 2.0, dtype=torch.float32))
+    _write(folder, Past().eval(), shown, names, ["photons", "standard deviation"])
+    rewrite(folder, lambda description: description["config"]["streamer"].update(context="time"))
+
+
+def _write(folder: Path, network: Any, shown: Any, given: list[str], made: list[str]) -> None:
+    """A package of `network`: its graph, test tensors for the input `shown`, a description."""
+    import torch
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the quick exporter says that it is the old one
         torch.onnx.export(
             network,
-            (photons,),
+            (shown,),
             folder / "weights.onnx",
             input_names=["photons"],
             output_names=["denoised"],
             dynamic_axes={"photons": {2: "y", 3: "x"}, "denoised": {2: "y", 3: "x"}},
             dynamo=False,
         )
-    torch.save(network.state_dict(), folder / "weights.pt")
-    np.save(folder / "test_input.npy", photons.numpy())
+    np.save(folder / "test_input.npy", shown.numpy())
     with torch.inference_mode():
-        np.save(folder / "test_output.npy", network(photons).numpy())
-    (folder / "bioimageio.yaml").write_text(yaml.safe_dump(_description(folder)), encoding="utf-8")
+        np.save(folder / "test_output.npy", network(shown).numpy())
+    text = yaml.safe_dump(_description(folder, given, made))
+    (folder / "bioimageio.yaml").write_text(text, encoding="utf-8")
 
 
 def rewrite(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
@@ -59,29 +96,29 @@ def rewrite(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
     path.write_text(yaml.safe_dump(description), encoding="utf-8")
 
 
-def _description(folder: Path) -> dict[str, Any]:
-    def file(name: str, **more: object) -> dict[str, Any]:
-        digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-        return {"source": name, "sha256": digest, **more}
+def _file(folder: Path, name: str, **more: object) -> dict[str, Any]:
+    digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    return {"source": name, "sha256": digest, **more}
 
-    def axes() -> list[dict[str, Any]]:
-        space = [{"type": "space", "id": name, "size": {"min": 8, "step": 8}} for name in "yx"]
-        return [{"type": "batch"}, {"type": "channel", "channel_names": ["photons"]}, *space]
+
+def _description(folder: Path, given: list[str], made: list[str]) -> dict[str, Any]:
+    """What a denoiser's bioimageio.yaml says; `given` and `made` name its channels."""
+
+    def tensor(name: str, channels: list[str], test: str) -> dict[str, Any]:
+        space = [{"type": "space", "id": axis, "size": {"min": 8, "step": 8}} for axis in "yx"]
+        axes = [{"type": "batch"}, {"type": "channel", "channel_names": channels}, *space]
+        return {"id": name, "axes": axes, "test_tensor": _file(folder, test)}
 
     return {
         "format_version": "0.5.4",
         "type": "model",
         "name": "tiny",
-        "inputs": [{"id": "photons", "axes": axes(), "test_tensor": file("test_input.npy")}],
-        "outputs": [{"id": "denoised", "axes": axes(), "test_tensor": file("test_output.npy")}],
-        "weights": {
-            "onnx": file("weights.onnx", opset_version=18),
-            "pytorch_state_dict": file("weights.pt"),
-        },
+        "inputs": [tensor("photons", given, "test_input.npy")],
+        "outputs": [tensor("denoised", made, "test_output.npy")],
+        "weights": {"onnx": _file(folder, "weights.onnx", opset_version=18)},
         "config": {
             "streamer": {
                 "kind": "denoiser",
-                "architecture": dict(ARCHITECTURE),
                 "size_multiple": 8,
                 "trained_photons": {"median_box_sum": [10.0, 60.0]},
                 "tolerance": {"relative_rms_f32": 1e-4, "relative_rms_bf16": 5e-2},

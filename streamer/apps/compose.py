@@ -23,8 +23,10 @@ from streamer.pipeline import (
     Compiled,
     Denoised,
     Running,
+    RunState,
     denoise,
     fits,
+    past,
     policy,
     present_values,
     process,
@@ -96,9 +98,14 @@ def load_models(settings: ModelSettings, recorded: Mapping[str, Any] | None = No
             because another precision or number of threads may give other bits.
 
     Raises:
-        PackageError: one is missing, damaged or of the wrong kind.
+        PackageError: one is missing, damaged, of the wrong kind, or cannot work on one frame after the other.
     """
     denoiser = load_package(settings.model or DEFAULT_MODEL).require("denoiser")
+    if denoiser.config.context == "z":
+        raise PackageError(
+            f"{denoiser.id}: sees the slices beside each slice (config.streamer.context: z), of which a run "
+            "has only one at a time; use a model with context: time, or without context"
+        )
     partner = settings.segmenter or denoiser.config.segmenter
     if partner is None:
         raise PackageError(f"{denoiser.id}: names no segmenter; give one with --segmenter")
@@ -159,10 +166,13 @@ class Composer:
         denoiser, segmenter = self.models.denoiser, self.models.segmenter
         planned = planned or self.profile.policy.planned_frames
         guards = self.guards(planned=planned * max(1, len(self.channels)))
-        seen, decided = views.ViewsState(), policy.start(self.profile.control.knobs)
+        frames = 1 + denoiser.package.past_frames
+        start = RunState(policy=policy.start(self.profile.control.knobs))
         if checkpoint is not None:
-            seen, decided = restored(checkpoint, guards, decided)
-        judge, decide = Running(partial(views.step, guards=guards), seen), Running(self._decide, decided)
+            start = restored(checkpoint, guards, start.policy)
+        shown = Running(partial(past.step, frames=frames), start.past)
+        judge = Running(partial(views.step, guards=guards, images=frames), start.views)
+        decide = Running(self._decide, start.policy)
         return Stages(
             split=partial(split, channels=self.channels),
             denoise=partial(
@@ -170,11 +180,14 @@ class Composer:
                 calibration=self.calibration,
                 network_for=denoiser,
                 size_multiple=denoiser.package.size_multiple,
+                shown=shown,
             ),
             segment=partial(segment, network_for=segmenter, size_multiple=segmenter.package.size_multiple),
             judge=judge,
             policy=decide,
-            checkpoint=Checkpoints(lambda: judge.state, lambda: decide.state, guards),
+            checkpoint=Checkpoints(
+                lambda: RunState(views=judge.state, past=shown.state, policy=decide.state), guards
+            ),
         )
 
     def _decide(

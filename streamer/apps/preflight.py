@@ -19,8 +19,9 @@ from streamer.wire import Hello
 
 CheckStatus = Literal["pass", "warn", "fail", "unknown"]
 
-#: Recorded beside the camera's own bytes, per pixel: denoised float32, segmentation and trust uint8.
-ANNOTATED_BYTES = 6
+#: Recorded beside the camera's own bytes, per pixel: denoised float32, segmentation and trust uint8; and the
+#: uncertainty float32, where the model gives one.
+ANNOTATED_BYTES, UNCERTAINTY_BYTES = 6, 4
 #: A disk fuller than this at the end of a run is worth a warning.
 FULL = 0.8
 #: An open-ended run on a disk that is full sooner is worth a warning.
@@ -69,8 +70,9 @@ def preflight(
     """
     free = shutil.disk_usage(_existing(out)).free if free_bytes is None else free_bytes
     core, planned = _Core(hello), min(max(hello.planned, 0), MAX_PLANNED)
+    annotated = ANNOTATED_BYTES + UNCERTAINTY_BYTES * bool(denoiser and denoiser.gives_uncertainty)
     return (
-        _disk(profile, core, planned, free),
+        _disk(profile, core, planned, free, annotated),
         _end(_interval_s(profile, core), planned, now or datetime.now().astimezone()),
         *_camera(profile, core),
         *_lasers(profile, state),
@@ -122,13 +124,14 @@ def _interval_s(profile: HardwareProfile, core: _Core) -> float | None:
     return None if frame_ms is None else frame_ms / 1e3
 
 
-def _disk(profile: HardwareProfile, core: _Core, planned: int, free: int) -> Check:
+def _disk(profile: HardwareProfile, core: _Core, planned: int, free: int, annotated: int) -> Check:
+    """Whether the run fits; `annotated` bytes a pixel are recorded beside the camera's own."""
     shape = core.shape_px or profile.shape_px
     if shape is None:
         words = f"{_size(free)} free; how much a frame needs is unknown, state shape_px in the profile"
         return Check("disk", "unknown", words)
     depth = core.bit_depth or profile.detector.bit_depth or 16
-    frame = shape[0] * shape[1] * ((1 if depth <= 8 else 2) + ANNOTATED_BYTES)
+    frame = shape[0] * shape[1] * ((1 if depth <= 8 else 2) + annotated)
     if planned:
         return _planned_disk(planned, frame, free)
     interval_s = _interval_s(profile, core)

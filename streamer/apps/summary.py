@@ -12,6 +12,7 @@ import numpy as np
 
 from streamer.apps.sessions import Session
 from streamer.core import Outcome
+from streamer.recording import RunFolder, read_info
 from streamer.sources.live import LinkCounts
 
 #: Of a longer run, percentiles are those of its newest frames.
@@ -40,6 +41,7 @@ class Summary:
         stage_ms: "p50" and "p99" by stage.
         stop: frame, reason and evidence of the decision that stopped the run; None without one.
         silent: the hook vanished without an end.
+        stacks: "slices" of z-stacks, and of these "border", beyond what signal supports; None without stacks.
     """
 
     recording: str
@@ -59,6 +61,7 @@ class Summary:
     stage_ms: dict[str, dict[str, float]]
     stop: Mapping[str, Any] | None
     silent: bool
+    stacks: Mapping[str, int] | None
 
 
 class Tally:
@@ -95,7 +98,8 @@ class Tally:
         """Nothing to close."""
 
     def summary(self, recording: Path, counts: LinkCounts) -> Summary:
-        """The run in numbers."""
+        """The run in numbers, once it is closed."""
+        stacks = read_info(RunFolder(recording)).stacks
         return Summary(
             recording=str(recording),
             received=counts.received,
@@ -114,6 +118,7 @@ class Tally:
             stage_ms={stage: percentiles(ms) for stage, ms in self._timings_ms.items()},
             stop=self.stop,
             silent=counts.silent,
+            stacks=stacks.model_dump() if stacks else None,
         )
 
 

@@ -41,7 +41,7 @@ def check(
     precision: Annotated[Literal["f32", "bf16"], typer.Option(help="Of the arithmetic.")] = "f32",
     as_json: _Json = False,
 ) -> None:
-    """Check every file's sha256, then run the test input and compare with the test output.
+    """Check every file's sha256, then run the test input and compare with the test output, by channel.
 
     Examples:
       streamer models check er-denoise-live er-segment-live
@@ -49,13 +49,16 @@ def check(
     """
     found = {name: check_engine(load_package(name), engine=engine, precision=precision) for name in models}
     if as_json:
-        rows = {name: asdict(agreement) | {"holds": agreement.holds} for name, agreement in found.items()}
+        rows = {
+            name: {"relative_rms": agreement.relative_rms, **asdict(agreement), "holds": agreement.holds}
+            for name, agreement in found.items()
+        }
         typer.echo(json.dumps(rows, indent=2))
     else:
         typer.echo(f"{cpu_name()} ({instruction_set()}), {precision}")
         for name, agreement in found.items():
             typer.echo(
-                f"{name}: files sound, test output within {agreement.relative_rms:.2g} "
+                f"{name}: files sound, test output within {agreement.words} "
                 f"(tolerance {agreement.tolerance:.2g})"
             )
     strays = [name for name, agreement in found.items() if not agreement.holds]

@@ -90,6 +90,11 @@ def in_words(summary: Mapping[str, Any]) -> str:
     ]
     if lag.get("n"):
         lines.insert(1, f"lag {lag['p50']:.0f} ms (p50), {lag['p99']:.0f} ms (p99)")
+    if stacks := summary["stacks"]:
+        lines.append(
+            f"{stacks['border']} of {stacks['slices']} slices lie beyond what signal supports of their "
+            "stack; supported_z in the annotated images names the others"
+        )
     if summary["first_seq"]:
         lines.append(f"frames before {summary['first_seq']} are in an earlier recording, or with the hook")
     if summary["refused"]:

@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from streamer.engines.check import Agreement, agreement
+from streamer.engines.check import Agreement, agreement, require_channels
 from streamer.engines.cpu import AMX, instruction_set, usable_cores
 from streamer.engines.key import Engine, Precision
 from streamer.engines.openvino import compile_openvino
@@ -104,7 +104,9 @@ def _compile(
         raise PackageError(
             f"{package.id}: takes {' '.join(axes)}; only one input of batch channel y x can run"
         )
-    shape = (1, package.test_input().shape[1], *shape_yx)
+    given = package.test_input().shape
+    require_channels(package, package.description.inputs[0], given)
+    shape = (1, given[1], *shape_yx)
     return ENGINES[name](package, shape, precision=precision, threads=threads or usable_cores())
 
 
@@ -114,7 +116,7 @@ def _checked(
     found = check(package, engine=name, precision=precision, threads=threads)
     if not found.holds:
         raise EngineError(
-            f"{package.id}: {name} {precision} strays from the test output by {found.relative_rms:.2g} "
+            f"{package.id}: {name} {precision} strays from the test output by {found.words} "
             f"(tolerance {found.tolerance:.2g}) on this machine; use another engine or precision"
         )
     return _compile(package, shape_yx, name, precision, threads)

@@ -4,7 +4,14 @@ What bioimage.io has no word for (what a model is for, its partner, its toleranc
 `config: streamer:`. A package without it is still read; its `kind` is then None.
 """
 
-from streamer.package.description import Description, FileSource, StreamerConfig, Tensor, Tolerance
+from streamer.package.description import (
+    Description,
+    FileSource,
+    StreamerConfig,
+    Tensor,
+    Tolerance,
+    names_with_past,
+)
 from streamer.package.load import ModelPackage, list_packages, load_package
 from streamer.package.steps import apply_steps
 
@@ -18,4 +25,5 @@ __all__ = [
     "apply_steps",
     "list_packages",
     "load_package",
+    "names_with_past",
 ]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 _DEFAULT_AXIS_IDS = {"batch": "batch", "channel": "channel", "time": "time", "index": "index", "space": "x"}
 
@@ -39,6 +39,7 @@ class Axis(_Foreign):
 
     type: str
     id: str = ""
+    channel_names: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -67,6 +68,11 @@ class Tensor(_Foreign):
         """Axes in order, as in ("batch", "channel", "y", "x")."""
         return tuple(axis.name for axis in self.axes)
 
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """Its channels in order; empty where it does not name them."""
+        return next((axis.channel_names for axis in self.axes if axis.type == "channel"), ())
+
 
 class Weights(_Foreign):
     """Weights in the formats that an engine of ours reads."""
@@ -92,10 +98,12 @@ class StreamerConfig(_Own):
     """`config: streamer:`: what bioimage.io has no word for.
 
     Attributes:
-        kind: a denoiser takes photons and gives expected photons; a segmenter takes those and gives
-            class probabilities.
+        kind: a denoiser takes photons and gives expected photons, with their standard deviation as a second
+            channel where it knows it; a segmenter takes expected photons and gives class probabilities.
         architecture: name and settings of the network in `streamer.networks`.
         size_multiple: height and width of the input must divide by it.
+        context: what a denoiser's further input channels are: "time", the frames before of the same view,
+            newest first; "z", other slices of the stack. None where it sees the frame alone.
         trained_photons: what the range guard holds the input against.
         classes: names of a segmenter's classes, in order.
         segmenter: id of a denoiser's partner.
@@ -106,6 +114,7 @@ class StreamerConfig(_Own):
     kind: Literal["denoiser", "segmenter"] | None = None
     architecture: dict[str, Any] = {}
     size_multiple: int = Field(default=1, ge=1)
+    context: Literal["time", "z"] | None = None
     trained_photons: TrainedPhotons | None = None
     classes: tuple[str, ...] = ()
     segmenter: str | None = None
@@ -132,6 +141,49 @@ class Description(_Foreign):
     weights: Weights
     config: Config = Config()
 
+    @model_validator(mode="after")
+    def _check_channels(self) -> Self:
+        """A denoiser's channels must mean what the pipeline takes them for: nothing else would notice."""
+        if self.config.streamer.kind == "denoiser":
+            if problem := _channel_problem(self):
+                raise ValueError(problem)
+        elif self.config.streamer.context:
+            raise ValueError("config.streamer.context is set, but only a denoiser has context; remove it")
+        return self
+
+
+def names_with_past(frames: int) -> tuple[str, ...]:
+    """Input channels of a denoiser that sees `frames` frames: "photons", "photons 1 before", ..."""
+    return ("photons", *(f"photons {before} before" for before in range(1, frames)))
+
+
+def _channel_problem(described: Description) -> str:
+    """What is wrong with a denoiser's channels, with the cure; empty where nothing is."""
+    given, made = described.inputs[0].channel_names, described.outputs[0].channel_names
+    context = described.config.streamer.context
+    if len(given) > 1 and context is None:
+        return (
+            f"inputs.0 has {len(given)} channels, but config.streamer.context does not say what they are; "
+            "add context: time or context: z"
+        )
+    if len(given) < 2 and context:
+        return (
+            f"config.streamer.context is {context}, but inputs.0 names no channels for it; name them in "
+            "channel_names, or remove context"
+        )
+    expected = names_with_past(len(given))
+    if context == "time" and given != expected:
+        return (
+            f"inputs.0 has the channels {', '.join(given)}; with context: time they must be "
+            f"{', '.join(expected)}, in this order"
+        )
+    if len(made) > 2:
+        return (
+            f"outputs.0 has {len(made)} channels; a denoiser gives photons, and their standard deviation at "
+            "most, remove the others"
+        )
+    return ""
+
 
 def explain(error: ValidationError) -> Iterator[str]:
     """Each problem with its key, value and what would do: `config.streamer.kind = 'x'; ...`."""
@@ -141,5 +193,7 @@ def explain(error: ValidationError) -> Iterator[str]:
             yield f"{key} is missing; add it"
         elif problem["type"] == "extra_forbidden":
             yield f"{key} is not a key we know; correct or remove it"
+        elif problem["type"] == "value_error":  # ours, which say it all
+            yield str(problem["ctx"]["error"])
         else:
             yield f"{key} = {str(problem['input'])[:60]!r}; {problem['msg']}"

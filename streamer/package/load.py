@@ -55,6 +55,16 @@ class ModelPackage:
         return self.config.size_multiple
 
     @property
+    def past_frames(self) -> int:
+        """How many frames before the present one a denoiser looks at, of the same view."""
+        return len(self.description.inputs[0].channel_names) - 1 if self.config.context == "time" else 0
+
+    @property
+    def gives_uncertainty(self) -> bool:
+        """Whether a denoiser's second channel is the standard deviation of the first."""
+        return self.kind == "denoiser" and len(self.description.outputs[0].channel_names) == 2
+
+    @property
     def trained_box_sum(self) -> tuple[float, float] | None:
         """Photon range of its training (lowest, highest median sum in foreground boxes), where stated."""
         stated = self.config.trained_photons

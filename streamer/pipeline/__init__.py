@@ -1,6 +1,6 @@
 """What happens to a frame: split, calibrate, denoise, segment, judge, decide."""
 
-from streamer.pipeline.checkpoint import Checkpoints, restored
+from streamer.pipeline.checkpoint import Checkpoints, RunState, restored
 from streamer.pipeline.compiled import Compiled
 from streamer.pipeline.knobs import present_values
 from streamer.pipeline.process import process
@@ -12,6 +12,7 @@ __all__ = [
     "Checkpoints",
     "Compiled",
     "Denoised",
+    "RunState",
     "Running",
     "denoise",
     "fits",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,81 +11,87 @@ from numpy.typing import NDArray
 
 from streamer.errors import SourceError
 from streamer.guards import Guard, from_arrays, to_arrays
+from streamer.pipeline.past import PastState, PastView
 from streamer.pipeline.policy import PolicyState
 from streamer.pipeline.views import ViewsState, ViewState
 
-#: A checkpoint is taken after so many processed frames, and no sooner than after so many per view: what it
-#: holds of a view is about one denoised image, so that it adds at most a quarter to what results write.
-EVERY_FRAMES, FRAMES_PER_VIEW = 50, 4
+#: A checkpoint is taken after so many processed frames, and no sooner than after so many per image that it
+#: holds: each is about as large as a denoised one, so that it adds at most a quarter to what results write.
+EVERY_FRAMES, FRAMES_PER_IMAGE = 50, 4
 
 Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunState:
+    """What a run remembers after a frame: what its guards do, its denoiser, its policy."""
+
+    views: ViewsState = field(default_factory=ViewsState)
+    past: PastState = field(default_factory=PastState)
+    policy: PolicyState = field(default_factory=PolicyState)
 
 
 class Checkpoints:
     """Gives a checkpoint now and then; call it after every processed frame.
 
     Args:
-        views, policy: tell the state as it is.
+        state: tells it as it is.
         guards: in the order of their states.
     """
 
-    def __init__(
-        self,
-        views: Callable[[], ViewsState],
-        policy: Callable[[], PolicyState],
-        guards: Sequence[Guard[Any]],
-    ) -> None:
-        self._views, self._policy, self._guards = views, policy, guards
+    def __init__(self, state: Callable[[], RunState], guards: Sequence[Guard[Any]]) -> None:
+        self._state, self._guards = state, guards
         self._frames = 0
 
     def __call__(self) -> Arrays | None:
         """The checkpoint after this frame, if one is due."""
         self._frames += 1
-        views = self._views()
-        if self._frames < max(EVERY_FRAMES, FRAMES_PER_VIEW * len(views.views)):
+        state = self._state()
+        images = len(state.views.views) + sum(len(view.photons) for view in state.past.views.values())
+        if self._frames < max(EVERY_FRAMES, FRAMES_PER_IMAGE * images):
             return None
         self._frames = 0
-        return stored(views, self._policy(), self._guards)
+        return stored(state, self._guards)
 
 
-def stored(views: ViewsState, policy: PolicyState, guards: Sequence[Guard[Any]]) -> Arrays:
+def stored(state: RunState, guards: Sequence[Guard[Any]]) -> Arrays:
     """The states as arrays by flat names; `seq` is the newest frame that they know.
 
     The arrays are those of the states, which nobody changes, and not copies.
     """
-    arrays = {"seq": np.asarray(views.seq), "unbroken_since": np.asarray(views.unbroken_since)}
-    arrays |= _under("policy", to_arrays(policy))
-    for number, (key, view) in enumerate(views.views.items()):
+    arrays = _with_seq(state.views) | _under("policy", to_arrays(state.policy))
+    for number, (key, view) in enumerate(state.views.views.items()):
         place = f"views/{number}"
-        arrays[f"{place}/key"] = np.asarray(key)
-        arrays[f"{place}/seq"] = np.asarray(view.seq)
-        arrays[f"{place}/pixels"] = np.asarray(view.pixels)
-        for guard, state in zip(guards, view.states, strict=True):
-            arrays |= _under(f"{place}/{guard.name}", to_arrays(state))
+        arrays |= _under(place, _with_key(key, view))
+        for guard, of_guard in zip(guards, view.states, strict=True):
+            arrays |= _under(f"{place}/{guard.name}", to_arrays(of_guard))
+    arrays |= _under("past", _with_seq(state.past))
+    for number, (key, past) in enumerate(state.past.views.items()):
+        photons = {f"photons/{before}": image for before, image in enumerate(past.photons)}
+        arrays |= _under(f"past/views/{number}", _with_key(key, past) | photons)
     return arrays
 
 
-def restored(
-    arrays: Arrays, guards: Sequence[Guard[Any]], policy: PolicyState
-) -> tuple[ViewsState, PolicyState]:
+def restored(arrays: Arrays, guards: Sequence[Guard[Any]], policy: PolicyState) -> RunState:
     """What `stored` took apart; `policy` is a fresh state.
 
     Raises:
         SourceError: the arrays are not those of a run with these guards.
     """
     try:
-        views: dict[str, ViewState] = {}
-        while (place := f"views/{len(views)}") + "/key" in arrays:
-            of_view = _of(place, arrays)
-            views[str(of_view["key"])] = ViewState(
+        views = {
+            str(of_view["key"]): ViewState(
                 seq=int(of_view["seq"]),
                 pixels=int(of_view["pixels"]),
                 states=tuple(from_arrays(g.start(), _of(g.name, of_view)) for g in guards),
             )
-        seq, unbroken_since = int(arrays["seq"]), int(arrays["unbroken_since"])
-        return (
-            ViewsState(seq=seq, unbroken_since=unbroken_since, views=views),
-            from_arrays(policy, _of("policy", arrays)),
+            for of_view in _numbered("views", arrays)
+        }
+        past = _of("past", arrays)
+        return RunState(
+            views=ViewsState(**_seq_of(arrays), views=views),
+            past=PastState(**_seq_of(past), views=dict(map(_past_view, _numbered("views", past)))),
+            policy=from_arrays(policy, _of("policy", arrays)),
         )
     except (KeyError, ValueError, TypeError) as error:
         raise SourceError(
@@ -92,7 +99,37 @@ def restored(
         ) from None
 
 
-def _under(place: str, arrays: Arrays) -> dict[str, NDArray[Any]]:
+def _past_view(arrays: Arrays) -> tuple[str, PastView]:
+    """The past of one view, by its key."""
+    images = _of("photons", arrays)
+    photons = tuple(images[str(before)] for before in range(len(images)))
+    if any(image.ndim != 2 or image.dtype != np.float32 for image in photons):
+        raise ValueError("a past frame is no image")
+    view = PastView(seq=int(arrays["seq"]), pixels=int(arrays["pixels"]), photons=photons)
+    return str(arrays["key"]), view
+
+
+def _with_seq(state: ViewsState | PastState) -> dict[str, NDArray[Any]]:
+    return {"seq": np.asarray(state.seq), "unbroken_since": np.asarray(state.unbroken_since)}
+
+
+def _seq_of(arrays: Arrays) -> dict[str, int]:
+    return {name: int(arrays[name]) for name in ("seq", "unbroken_since")}
+
+
+def _with_key(key: str, view: ViewState | PastView) -> dict[str, NDArray[Any]]:
+    return {"key": np.asarray(key), "seq": np.asarray(view.seq), "pixels": np.asarray(view.pixels)}
+
+
+def _numbered(place: str, arrays: Arrays) -> list[dict[str, NDArray[Any]]]:
+    """The arrays under `place`/0, `place`/1, ..."""
+    found: list[dict[str, NDArray[Any]]] = []
+    while of_next := _of(f"{place}/{len(found)}", arrays):
+        found.append(of_next)
+    return found
+
+
+def _under(place: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     return {f"{place}/{name}": array for name, array in arrays.items()}
 
 

@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 
 from streamer.core import Calibration, Frame, Result
 
+Image = NDArray[np.float32]
 #: A compiled network: float32 [1, c, y, x] to float32 [1, k, y, x].
-Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+Network = Callable[[Image], Image]
 #: The network compiled for one padded shape (y, x).
 NetworkFor = Callable[[tuple[int, int]], Network]
+#: A frame and its photons [y, x] to what the network is shown, [c, y, x], of which the first is the frame.
+Shown = Callable[[Frame, Image], Image]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,30 +27,43 @@ class Denoised:
         frame: the frame.
         photons: [y, x] detected photons.
         image: [y, x] expected photons, as the network sees them.
+        uncertainty: [y, x] standard deviation of `image` in photons, where the network gives one.
     """
 
     frame: Frame
-    photons: NDArray[np.float32]
-    image: NDArray[np.float32]
+    photons: Image
+    image: Image
+    uncertainty: Image | None = None
+
+
+def alone(frame: Frame, photons: Image) -> Image:
+    """The frame without its past."""
+    return photons[None]
 
 
 def denoise(
-    frame: Frame, *, calibration: Calibration, network_for: NetworkFor, size_multiple: int
+    frame: Frame,
+    *,
+    calibration: Calibration,
+    network_for: NetworkFor,
+    size_multiple: int,
+    shown: Shown = alone,
 ) -> Denoised:
-    """A frame's pixels as photons, and what the denoiser expects behind them."""
+    """A frame's pixels as photons, what the denoiser expects behind them, and how sure it is."""
     photons = calibration.to_photons(frame.pixels)
-    expected = _run(network_for, photons, size_multiple)[0]
-    return Denoised(frame=frame, photons=photons, image=np.ascontiguousarray(expected))
+    expected, *sure = map(np.ascontiguousarray, _run(network_for, shown(frame, photons), size_multiple))
+    return Denoised(frame=frame, photons=photons, image=expected, uncertainty=sure[0] if sure else None)
 
 
 def segment(denoised: Denoised, *, network_for: NetworkFor, size_multiple: int) -> Result:
     """The most probable class of every pixel, from the denoised image."""
-    probabilities = _run(network_for, denoised.image, size_multiple)  # [class, y, x]
+    probabilities = _run(network_for, denoised.image[None], size_multiple)  # [class, y, x]
     return Result(
         frame=denoised.frame,
         photons=denoised.photons,
         denoised=denoised.image,
         labels=probabilities.argmax(axis=0).astype(np.uint8),
+        uncertainty=denoised.uncertainty,
     )
 
 
@@ -57,10 +73,10 @@ def padded_shape(shape: tuple[int, int], multiple: int) -> tuple[int, int]:
     return y + -y % multiple, x + -x % multiple
 
 
-def _run(network_for: NetworkFor, image: NDArray[np.float32], multiple: int) -> NDArray[np.float32]:
-    """[y, x] through a network, reflect-padded at the far edges; [k, y, x]."""
-    y, x = image.shape
+def _run(network_for: NetworkFor, images: Image, multiple: int) -> Image:
+    """[c, y, x] through a network, reflect-padded at the far edges; [k, y, x]."""
+    _, y, x = images.shape
     padded_y, padded_x = padded_shape((y, x), multiple)
-    padded = np.pad(image, ((0, padded_y - y), (0, padded_x - x)), mode="reflect")
-    output = network_for((padded_y, padded_x))(padded[None, None])
+    padded = np.pad(images, ((0, 0), (0, padded_y - y), (0, padded_x - x)), mode="reflect")
+    output = network_for((padded_y, padded_x))(padded[None])
     return output[0, :, :y, :x]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,8 +12,8 @@ from streamer.guards import Guard, judge
 
 #: Axes that tell one view from another, in the order in which a view is named.
 AXES = ("position", "z", "channel")
-#: Most views that are judged, and most pixels that they may have together: guards keep an image of each, 0.94
-#: GiB of float32 in all, and a checkpoint holds all of them.
+#: Most views that are judged, and most pixels that may be kept of them together: guards keep an image of
+#: each, a denoiser with context its past frames, 0.94 GiB of float32 in all; a checkpoint holds all of them.
 VIEWS_MAX, PIXELS_MAX = 1000, 15 << 24
 #: Longest name on an axis that is shown.
 NAME_MAX = 60
@@ -25,7 +25,7 @@ class ViewState:
 
     Attributes:
         seq: its newest frame.
-        pixels: size of its frames.
+        pixels: that guards and past hold of it.
         states: of the guards, in their order.
     """
 
@@ -68,31 +68,41 @@ def _printable(name: object) -> str:
     return "".join(c if c.isprintable() else " " for c in str(name)[:NAME_MAX])
 
 
+def unbroken(seq: int, last_seq: int, since: int) -> int:
+    """Frame since which none was lost or passed over, now that `seq` follows `last_seq`; `since` till then.
+
+    Channels of one sensor frame have the same number.
+    """
+    return since if seq - last_seq in (0, 1) else seq
+
+
+def has_room(held: Collection[int], pixels: int) -> bool:
+    """Whether a view of so many pixels may be remembered beside those that are; the first always is."""
+    return not held or (len(held) < VIEWS_MAX and sum(held) + pixels <= PIXELS_MAX)
+
+
 def step(
-    state: ViewsState, result: Result, *, guards: Sequence[Guard[Any]]
+    state: ViewsState, result: Result, *, guards: Sequence[Guard[Any]], images: int = 1
 ) -> tuple[ViewsState, tuple[Verdict, ...]]:
     """Let the guards judge a result beside what they know of its own view.
 
     A frame that is missing in the numbers, lost or passed over, breaks the sequence of every view: nobody
     knows which view it belonged to. Views beyond `VIEWS_MAX` or `PIXELS_MAX` are not judged, and the verdict
-    says so: names on axes come from outside and must not fill the memory.
+    says so: names on axes come from outside and must not fill the memory. `images` are kept of a view, by
+    guards and as past frames together.
     """
     seq, words, key = result.frame.seq, words_of(result.frame), key_of(result.frame)
-    unbroken_since = state.unbroken_since if seq - state.seq in (0, 1) else seq
+    unbroken_since = unbroken(seq, state.seq, state.unbroken_since)
     state = replace(state, seq=seq, unbroken_since=unbroken_since)
     view = state.views.get(key)
     if view is None:
-        if not _has_room(state, result.frame.pixels.size):
+        pixels = images * result.frame.pixels.size
+        if not has_room([known.pixels for known in state.views.values()], pixels):
             return state, (_not_judged(words, len(state.views)),)
-        view = ViewState(seq=-1, pixels=result.frame.pixels.size, states=tuple(g.start() for g in guards))
+        view = ViewState(seq=-1, pixels=pixels, states=tuple(g.start() for g in guards))
     states, verdicts = judge(guards, view.states, replace(result, follows=view.seq >= unbroken_since))
     views = {**state.views, key: replace(view, seq=seq, states=states)}
     return replace(state, views=views), tuple(replace(verdict, view=words) for verdict in verdicts)
-
-
-def _has_room(state: ViewsState, pixels: int) -> bool:
-    held = sum(view.pixels for view in state.views.values())
-    return not state.views or (len(state.views) < VIEWS_MAX and held + pixels <= PIXELS_MAX)
 
 
 def _not_judged(words: str, views: int) -> Verdict:

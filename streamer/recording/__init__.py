@@ -41,12 +41,14 @@ from streamer.recording.run import (
     RunFolder,
     RunInfo,
     Session,
+    Stacks,
     create_run,
     is_run,
     profile_hash,
     read_info,
     write_info,
 )
+from streamer.recording.stacks import Support, supported_slices
 from streamer.recording.table import close_run, write_table
 from streamer.recording.volumes import Places, Volumes
 
@@ -67,8 +69,10 @@ __all__ = [
     "RunInfo",
     "Scale",
     "Session",
+    "Stacks",
     "Stored",
     "StoredPart",
+    "Support",
     "Volume",
     "Volumes",
     "WriterLock",
@@ -98,6 +102,7 @@ __all__ = [
     "read_raw",
     "read_volume",
     "resume_run",
+    "supported_slices",
     "write_checkpoint",
     "write_info",
     "write_table",

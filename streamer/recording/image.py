@@ -107,6 +107,16 @@ def create_image(
     return GrowingImage(path)
 
 
+def describe_image(path: Path, about: Mapping[str, Any]) -> None:
+    """Say more of the image `path` in its attributes, beside position and segment.
+
+    Raises:
+        RecordingError: the disk will not have it.
+    """
+    attributes = read_attributes(path)
+    write_group(path, {**attributes, "streamer": {**attributes["streamer"], **about}})
+
+
 def discard_image(path: Path) -> None:
     """Delete the image `path`; it is gone in one step."""
     draft = path.with_name(path.name + ".new")

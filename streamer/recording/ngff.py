@@ -6,8 +6,8 @@ images are such rectangles, with holes; the rows say which planes are there. The
 plane of a camera is small enough to be viewed whole, and a pyramid would double the files written per frame
 while the light is on.
 
-What NGFF has no word for stands beside it under `streamer`: position and segment of the image, and the names
-of the channels, of label images too.
+What NGFF has no word for stands beside it under `streamer`: position and segment of the image, the names of
+the channels, of label images too, and the supported z of stacks.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from typing import Any
 
 VERSION = "0.5"
+#: Attribute of an image of stacks, once its run is closed: the z that signal supports, see `stacks.py`.
+SUPPORTED_Z = "supported_z"
 AXES = ("t", "c", "z", "y", "x")
 
 _COLOURS = ((0, 0, 0, 0), (230, 159, 0, 255), (86, 180, 233, 255), (213, 94, 0, 255))  # Okabe-Ito
@@ -85,8 +87,9 @@ def with_channels(attributes: Mapping[str, Any], channels: Sequence[Channel]) ->
 
 
 def with_channel_count(attributes: Mapping[str, Any], count: int) -> dict[str, Any]:
-    """`attributes` of an image or label image with its first `count` channels only."""
-    ome, streamer = attributes["ome"], attributes["streamer"]
+    """`attributes` of an image or label image with its first `count` channels only, open for more planes."""
+    ome, streamer = attributes["ome"], dict(attributes["streamer"])
+    streamer.pop(SUPPORTED_Z, None)  # more slices may come; it is written again at the close
     changed = {**attributes, "streamer": {**streamer, "channels": streamer["channels"][:count]}}
     if "omero" in ome:
         changed["ome"] = {**ome, "omero": {**ome["omero"], "channels": ome["omero"]["channels"][:count]}}

@@ -80,7 +80,12 @@ def resume_run(
         first_seq=found.next_seq, engine_keys=dict(engine_keys or {}), versions=dict(versions or {})
     )
     info = info.model_copy(
-        update={"state": "running", "ended_wall_s": None, "sessions": (*info.sessions, session)}
+        update={
+            "state": "running",
+            "ended_wall_s": None,
+            "stacks": None,
+            "sessions": (*info.sessions, session),
+        }
     )
     write_info(run, info)
     with writing(run.table):

@@ -41,6 +41,15 @@ class Session(BaseModel):
     versions: dict[str, str] = {}
 
 
+class Stacks(BaseModel):
+    """Processed slices of z-stacks, and how many of them lie at a border that no signal supports."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    slices: int
+    border: int
+
+
 class RunInfo(BaseModel):
     """Provenance of a run, `run.json`.
 
@@ -53,6 +62,7 @@ class RunInfo(BaseModel):
         profile_sha256: hash of `profile` as canonical JSON, see `profile_hash`.
         engine_keys: engine key of each network by role (denoiser, segmenter).
         sessions: processors that went on after the first one had ended or died.
+        stacks: of a closed run with z-stacks, sums of what the annotated images say by time point.
         notes: anything else worth knowing later.
     """
 
@@ -75,6 +85,7 @@ class RunInfo(BaseModel):
     seeds: dict[str, int] = {}
     versions: dict[str, str] = {}
     sessions: tuple[Session, ...] = ()
+    stacks: Stacks | None = None
     notes: dict[str, JsonValue] = {}
 
 

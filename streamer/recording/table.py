@@ -21,6 +21,7 @@ from streamer.recording.files import writing
 from streamer.recording.frames import iter_frames
 from streamer.recording.lines import Row
 from streamer.recording.run import RunFolder, RunInfo, read_info, write_info
+from streamer.recording.stacks import mark_supported
 
 _FIXED = {
     "seq": pa.int64(),
@@ -79,11 +80,15 @@ def write_table(run: RunFolder) -> None:
 
 
 def close_run(run: RunFolder, *, ended_wall_s: float | None = None) -> RunInfo:
-    """Finish a run whose writers are closed: write the table, say that it is closed, let go of the lock."""
+    """Finish a run whose writers are closed: write the table, mark what signal supports of stacks, say that
+    it is closed, let go of the lock.
+    """
+    stacks = None
     if run.frames.exists():
         write_table(run)
+        stacks = mark_supported(run)
     ended = time.time() if ended_wall_s is None else ended_wall_s
-    info = read_info(run).model_copy(update={"state": "closed", "ended_wall_s": ended})
+    info = read_info(run).model_copy(update={"state": "closed", "ended_wall_s": ended, "stacks": stacks})
     write_info(run, info)
     if run.lock:
         run.lock.release()

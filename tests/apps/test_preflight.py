@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tiny_package import MakePackage, rewrite
 
 from streamer.apps.preflight import preflight, to_json
 from streamer.package import load_package
@@ -65,6 +66,17 @@ def test_disk(planned: int, free_bytes: int, status: str, words: str) -> None:
 def test_the_core_knows_better_how_large_a_frame_is() -> None:
     camera = {"shape": [1000, 1000], "bit_depth": 8}
     assert "100 frames need 0.7 GB" in found("abberior_er_low", camera, planned=100)["disk"][1]
+
+
+def test_a_model_that_gives_its_uncertainty_needs_more_disk(make_package: MakePackage) -> None:
+    def with_deviation(description: dict[str, Any]) -> None:
+        description["outputs"][0]["axes"][1]["channel_names"] = ["photons", "standard deviation"]
+
+    folder = make_package("sure")
+    for needed in ("15.8 GB", "23.7 GB"):
+        told = found("abberior_er_low", {}, planned=5480, denoiser=load_package(folder))["disk"]
+        assert f"5480 frames need {needed} of" in told[1]
+        rewrite(folder, with_deviation)
 
 
 @pytest.mark.parametrize("name", ["zhanghao_m1", "abberior_er_low_tophat"])

@@ -124,7 +124,9 @@ def test_list_names_the_bundled_profiles() -> None:
 def test_a_checked_model_tells_how_far_it_strays(make_package: MakePackage) -> None:
     folder = str(make_package("tiny"))
     printed = RUN.invoke(models.app, ["check", folder, "--json"], catch_exceptions=False).output
-    assert json.loads(printed)[folder]["holds"] is True
+    told = json.loads(printed)[folder]
+    assert told["holds"] is True
+    assert told["channels"] == {"photons": told["relative_rms"]}
 
 
 @pytest.mark.parametrize(

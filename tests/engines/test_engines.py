@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from tiny_package import MakePackage, rewrite
+from tiny_package import SD_SHARE, MakePackage, build_package_with_past, rewrite
 
 from streamer.engines import ENGINES, Engine, check, compile_engine, relative_rms, select
 from streamer.engines.cpu import AMX, instruction_set, usable_cores
@@ -109,6 +111,79 @@ def test_an_engine_that_strays_from_the_test_output_is_refused(
     rewrite(folder, lambda description: description["outputs"][0]["test_tensor"].pop("sha256"))
     with pytest.raises(EngineError, match=r"strays from the test output by 0\.001 \(tolerance 0\.0001\)"):
         compile_engine(load_package(folder), SHAPE, engine=engine, precision="f32")
+
+
+@pytest.fixture(scope="module")
+def with_past(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A package of three input and two output channels, of which the second is much smaller."""
+    folder = tmp_path_factory.mktemp("past")
+    build_package_with_past(folder)
+    return folder
+
+
+def damaged(source: Path, folder: Path, name: str, change: Callable[[np.ndarray[Any, Any]], None]) -> Path:
+    """A copy of a package with another test tensor."""
+    shutil.copytree(source, folder)
+    tensor = np.load(folder / name)
+    change(tensor)
+    np.save(folder / name, tensor)
+    which = {"test_input.npy": "inputs", "test_output.npy": "outputs"}[name]
+    rewrite(folder, lambda description: description[which][0]["test_tensor"].pop("sha256"))
+    return folder
+
+
+def test_a_network_of_several_channels_is_compiled_and_checked_by_channel(with_past: Path) -> None:
+    package = load_package(with_past)
+    found = check(package, threads=1)
+    assert found.holds
+    assert found.channels.keys() == {"photons", "standard deviation"}
+    run = compile_engine(package, SHAPE, precision="f32", threads=1)
+    assert run.key.shape == (1, 3, *SHAPE)
+    photons = np.random.default_rng(3).poisson(2.0, (1, 3, *SHAPE)).astype(np.float32)
+    expected = photons[:, :1] + photons[:, 1:2] / 2 + photons[:, 2:] / 4
+    np.testing.assert_allclose(run(photons), np.concatenate([expected, SD_SHARE * expected], 1), rtol=1e-6)
+
+
+def test_an_error_of_a_small_channel_does_not_hide_beside_a_large_one(
+    with_past: Path, tmp_path: Path
+) -> None:
+    def wrong_by_a_hundredth(output: np.ndarray[Any, Any]) -> None:
+        output[:, 1] *= 1.01
+
+    package = load_package(damaged(with_past, tmp_path / "p", "test_output.npy", wrong_by_a_hundredth))
+    found = check(package, threads=1)
+    assert found.channels["photons"] < 1e-6
+    assert found.channels["standard deviation"] == found.relative_rms == pytest.approx(0.01 / 1.01, rel=1e-3)
+    assert not found.holds
+    good = np.load(with_past / "test_output.npy")
+    assert (
+        relative_rms(package.test_output(), good) < found.tolerance
+    )  # all channels as one would have passed
+    with pytest.raises(EngineError, match=r"by .* \(photons\), 0\.0099 \(standard deviation\) \(tolerance"):
+        compile_engine(package, SHAPE, threads=1)
+
+
+def test_one_channel_that_is_no_number_is_refused(with_past: Path, tmp_path: Path) -> None:
+    def no_number(output: np.ndarray[Any, Any]) -> None:
+        output[0, 1, 3, 3] = np.nan
+
+    package = load_package(damaged(with_past, tmp_path / "p", "test_output.npy", no_number))
+    assert not check(package, threads=1).holds
+
+
+@pytest.mark.parametrize(
+    ("tensor", "name"), [("inputs", "test_input.npy"), ("outputs", "test_output.npy")], ids=str
+)
+def test_a_test_tensor_of_another_number_of_channels_is_refused(
+    make_package: MakePackage, with_past: Path, tensor: str, name: str
+) -> None:
+    folder = make_package("tiny")
+    shutil.copy(with_past / name, folder / name)
+    rewrite(folder, lambda description: description[tensor][0]["test_tensor"].pop("sha256"))
+    with pytest.raises(
+        PackageError, match=rf"tiny/{name}: has shape .* names 1 channels \(photons\); export"
+    ):
+        check(load_package(folder), threads=1)
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,20 @@ def _onnx(source: str) -> Change:
     return lambda description: description["weights"]["onnx"].update(source=source)
 
 
+def _channels(tensor: str, *names: str, **config: object) -> Change:
+    """Other channels of a tensor, and further keys of ours."""
+
+    def change(description: dict[str, Any]) -> None:
+        description[tensor][0]["axes"][1]["channel_names"] = list(names)
+        description["config"]["streamer"].update(config)
+
+    return change
+
+
+def _segmenter_with_context(description: dict[str, Any]) -> None:
+    description["config"]["streamer"].update(kind="segmenter", context="time")
+
+
 #: A change to bioimageio.yaml and the complaint.
 PROBLEMS: dict[str, tuple[Change, str]] = {
     "unknown kind": (_streamer("kind", "denoise"), "config.streamer.kind = 'denoise'"),
@@ -87,6 +101,25 @@ PROBLEMS: dict[str, tuple[Change, str]] = {
     "path upwards": (_onnx("../../secret"), "../../secret lies outside the package"),
     "absolute path": (_onnx(str(Path("/etc/passwd").absolute())), "lies outside the package"),
     "NUL in a path": (_onnx("a\0b"), "weights.onnx.source = "),
+    "unknown context": (_streamer("context", "past"), "config.streamer.context = 'past'"),
+    "context without channels": (_streamer("context", "time"), "inputs.0 names no channels for it"),
+    "channels without context": (
+        _channels("inputs", "photons", "photons 1 before"),
+        "inputs.0 has 2 channels, but config.streamer.context does not say what they are; add context",
+    ),
+    "past in another order": (
+        _channels("inputs", "photons", "photons 2 before", "photons 1 before", context="time"),
+        "they must be photons, photons 1 before, photons 2 before, in this order",
+    ),
+    "frame last": (
+        _channels("inputs", "photons 1 before", "photons", context="time"),
+        "they must be photons, photons 1 before, in this order",
+    ),
+    "three outputs of a denoiser": (
+        _channels("outputs", "photons", "standard deviation", "mood"),
+        "outputs.0 has 3 channels; a denoiser gives photons, and their standard deviation at most",
+    ),
+    "context of a segmenter": (_segmenter_with_context, "only a denoiser has context; remove it"),
 }
 
 
@@ -109,6 +142,25 @@ HOSTILE = {
     "large": ("#" * 1_000_001, "larger than"),
     "a list": ("[1, 2]", "the file = "),
 }
+
+
+@pytest.mark.parametrize(
+    ("names", "context", "past_frames"),
+    [
+        (("photons",), None, 0),
+        (("anything",), None, 0),
+        (("photons", "photons 1 before"), "time", 1),
+        (("photons", "photons 1 before", "photons 2 before"), "time", 2),
+        (("photons", "slice above", "slice below"), "z", 0),
+    ],
+    ids=["alone", "alone by another name", "one before", "two before", "slices"],
+)
+def test_a_denoiser_says_how_many_frames_before_it_sees(
+    make_package: MakePackage, names: tuple[str, ...], context: str | None, past_frames: int
+) -> None:
+    folder = make_package("tiny")
+    rewrite(folder, _channels("inputs", *names, context=context))
+    assert load_package(folder).past_frames == past_frames
 
 
 @pytest.mark.parametrize(("content", "complaint"), HOSTILE.values(), ids=HOSTILE.keys())

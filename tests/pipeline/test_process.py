@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -134,18 +135,56 @@ def test_padded_shapes_hold_the_frame_and_divide(
     assert padded_shape(shape, multiple) == expected
 
 
+GIVEN = Frame(pixels=np.arange(35, dtype=np.uint8).reshape(5, 7), seq=0)
+HOW: dict[str, Any] = {"calibration": Calibration(offset_adu=10.0, gain_e_per_adu=0.5), "size_multiple": 4}
+
+
 def test_stages_calibrate_pad_and_crop() -> None:
     seen: list[tuple[int, ...]] = []
 
     def network(tensor: np.ndarray) -> np.ndarray:
         seen.append(tensor.shape)
-        return np.concatenate([tensor, 2 * tensor], axis=1)
+        return tensor
 
-    given = Frame(pixels=np.arange(35, dtype=np.uint8).reshape(5, 7), seq=0)
-    calibration = Calibration(offset_adu=10.0, gain_e_per_adu=0.5)
-    denoised = denoise(given, calibration=calibration, network_for=lambda shape: network, size_multiple=4)
+    denoised = denoise(GIVEN, network_for=lambda shape: network, **HOW)
     assert seen == [(1, 1, 8, 8)]
     np.testing.assert_array_equal(denoised.photons, (np.arange(35).reshape(5, 7) - 10) / 2)
     np.testing.assert_array_equal(denoised.image, denoised.photons)
-    result = segment(denoised, network_for=lambda shape: network, size_multiple=4)
-    np.testing.assert_array_equal(result.labels, denoised.image > 0)
+    classes = segment(
+        denoised,
+        network_for=lambda shape: lambda tensor: np.concatenate([tensor, 2 * tensor], axis=1),
+        size_multiple=4,
+    )
+    np.testing.assert_array_equal(classes.labels, denoised.image > 0)
+    assert denoised.uncertainty is classes.uncertainty is None
+
+
+def test_a_second_output_channel_is_the_uncertainty_and_no_business_of_the_segmenters() -> None:
+    seen: list[np.ndarray] = []
+
+    def segmenter(tensor: np.ndarray) -> np.ndarray:
+        seen.append(tensor)
+        return np.concatenate([tensor < 0, tensor >= 0], axis=1).astype(np.float32)
+
+    def with_deviation(tensor: np.ndarray) -> np.ndarray:
+        return np.concatenate([tensor, tensor**2], axis=1)
+
+    denoised = denoise(GIVEN, network_for=lambda shape: with_deviation, **HOW)
+    result = segment(denoised, network_for=lambda shape: segmenter, size_multiple=1)
+    np.testing.assert_array_equal(result.denoised, result.photons)
+    np.testing.assert_array_equal(result.uncertainty, result.photons**2)
+    np.testing.assert_array_equal(seen, [result.photons[None, None]])
+    for image in (result.denoised, result.uncertainty):
+        assert (image.dtype, image.flags.c_contiguous) == (np.float32, True)
+
+
+def test_every_frame_that_is_shown_is_padded_alike() -> None:
+    """The network here gives its last input, so that the oldest frame comes out."""
+    before = np.random.default_rng(1).random((5, 7), np.float32)
+    denoised = denoise(
+        GIVEN,
+        network_for=lambda shape: lambda tensor: tensor[:, -1:],
+        shown=lambda frame, photons: np.stack([photons, before]),
+        **HOW,
+    )
+    np.testing.assert_array_equal(denoised.image, before)
