@@ -1,4 +1,4 @@
-"""Train a network on simulated specimens and leave a model package."""
+"""Train a network on simulated or recorded images and leave a model package."""
 
 from __future__ import annotations
 
@@ -6,214 +6,248 @@ import hashlib
 import platform
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import asdict, replace
+from functools import partial
 from statistics import median
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 import streamer
+from streamer.apps.train_options import Lesson, Tick, TrainOptions, require_consistent
+from streamer.apps.train_recorded import noisy_lesson, pair_lesson
+from streamer.apps.train_search import search_recipe
+from streamer.apps.train_simulated import simulated_lesson
 from streamer.engines.cpu import cpu_name, instruction_set
-from streamer.errors import UsageError
-from streamer.networks import build
+from streamer.errors import PackageError, UsageError
+from streamer.networks import build, size_multiple
 from streamer.package import ModelPackage, load_package
-from streamer.simulation import Exposure
-from streamer.simulation.sampling import Split
-from streamer.training import (
-    ARCHITECTURES,
-    Field,
-    History,
-    Kind,
-    Progress,
-    Recipe,
-    Rhythm,
-    Trained,
-    denoiser_task,
-    export_package,
-    fit,
-    judge_denoiser,
-    judge_segmenter,
-    load_network,
-    low_dose_exposures,
-    make_fields,
-    segmenter_task,
-)
-from streamer.training.describe import size_multiple
-from streamer.training.loop import Loss, Score
-from streamer.training.tasks import predict
+from streamer.training import History, Progress, Recipe, Rhythm, Trained, export_package, fit, load_network
+from streamer.training.checkpoint import stored_steps
+from streamer.training.optimise import initialise
+from streamer.training.recipe import Architecture
 
-#: Seed of the test specimens: the same for every model, so that two cards can be compared.
-TEST_SEED = 77
-#: Height and width of the test tensors.
-TEST_TENSOR_PX = 256
+#: Size of the second head's training, in updates for each of the network's.
+UNCERTAINTY_SHARE = 0.15
 #: Steps timed before a training of so many minutes is given its number of steps.
 TIMED_STEPS = 8
 
-Tick = Callable[[str, int, int, str], None]
-Scores = Mapping[str, object]
-
-
-def _require_patches_that_fit(kind: Kind, recipe: Recipe) -> None:
-    multiple = size_multiple(ARCHITECTURES[kind])
-    if recipe.patch_px % multiple or recipe.patch_px > recipe.field_px:
-        raise UsageError(
-            f"--patch-px {recipe.patch_px}: use a multiple of {multiple}, "
-            f"at most --field-px {recipe.field_px}"
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainOptions:
-    """What the user asked for beyond the recipe.
-
-    Attributes:
-        kind: denoiser or segmenter.
-        out: folder of the package; made, or overwritten file by file.
-        minutes: train for about so long instead of `recipe.steps`.
-        denoiser: package of the denoiser whose output a segmenter learns to read: an id or a folder.
-        segmenter: id of the segmenter that a denoiser's package names as its partner.
-        test_frames: whole frames of the test range in the final judgement.
-        threads: of PyTorch; None leaves its own choice.
-        every: steps between judgements and checkpoints.
-    """
-
-    kind: Kind
-    out: Path
-    minutes: float | None = None
-    denoiser: str | None = None
-    segmenter: str | None = None
-    test_frames: int = 16
-    threads: int | None = None
-    every: int = 500
+__all__ = ["TrainOptions", "train"]
 
 
 def train(
-    options: TrainOptions, recipe: Recipe, command: str, tick: Tick = lambda *_: None
+    options: TrainOptions,
+    recipe: Recipe,
+    command: str,
+    tick: Tick = lambda *_: None,
+    note: Callable[[str], None] = lambda _: None,
 ) -> dict[str, object]:
-    """Simulate, train, judge and export; returns the scores on the test range.
+    """Gather what is learned from, train, judge and export; returns the scores.
 
     `command` is what a user types to repeat it, for the model card; `tick(stage, done, total, words)` tells
-    how far it is. A checkpoint lies in the folder until the package stands: the same call goes on from it.
-    Equal recipes give equal weights on one kind of machine.
+    how far it is, `note(line)` what the user should know. A checkpoint lies in the folder until the package
+    stands: the same call goes on from it. Equal recipes give equal weights on one kind of machine.
 
-    Errors: UsageError for options that do not fit; PackageError for an unusable denoiser; RunError where
-    the training diverges.
+    Errors: UsageError for options that do not go together; SourceError for images that cannot be used;
+    PackageError for an unusable package; RunError where the training diverges.
     """
-    _require_patches_that_fit(options.kind, recipe)
-    guide = _guide(options)
+    require_consistent(options, recipe)
+    guide = load_package(options.denoiser).require("denoiser") if options.denoiser else None
+    start = _start(options)
+    device = _device(options, recipe)
     if options.threads:
         torch.set_num_threads(options.threads)
+    if start:
+        digest = _weights_sha256(start)[:16]
+        recipe = replace(recipe, start=f"{start.id} {digest}", architecture=_architecture_name(start))
+    architecture = _architecture(options, recipe, start)
+    begin = partial(_begin, architecture, start)
+    lesson = _lesson(options, recipe, guide, tick)
+    for line in lesson.notes:
+        note(line)
     options.out.mkdir(parents=True, exist_ok=True)
-    loss, score = _task(options, recipe, guide, tick)
-    torch.manual_seed(recipe.seed)
-    network = build(ARCHITECTURES[options.kind])
-    if options.minutes is not None:
-        recipe = replace(recipe, steps=_steps_within(options.minutes, network, loss))
-        command = f"{command} --steps {recipe.steps}"
+    if options.search:
+        chosen, trials = search_recipe(options, lesson, begin, device, tick)
+        lesson = lesson.under(chosen)
+        note(f"the search chose {_differences(chosen, trials.base)}")
+    network = begin(lesson.recipe)
+    lesson = lesson.under(_with_steps(options, lesson, network, device))
     history = History()
-
-    def report(progress: Progress) -> None:
-        history.add(progress)
-        scores = ", ".join(f"{name} {value:.3f}" for name, value in progress.scores.items())
-        words = f"loss {progress.loss:.3f}, {scores}" if scores else ""
-        tick("training", progress.step, recipe.steps, words)
-
-    checkpoint = options.out / "checkpoint.pt"
-    started = time.monotonic()
-    best = fit(network, recipe, loss, score, Rhythm(every=options.every, checkpoint=checkpoint), report)
-    made_with = _made_with((time.monotonic() - started) / 60, guide)
-    tick("judging", 0, 1, f"{options.test_frames} frames")
-    exposures = low_dose_exposures(options.test_frames, TEST_SEED, recipe.field_px)
-    scores = _judge(best, exposures, guide)
+    best, minutes = _fit(options, lesson, network, history, device, tick)
+    finished = lesson.finish(best, architecture, tick)
+    scores = lesson.judge(finished.network, tick)
     trained = Trained(
         kind=options.kind,
-        architecture=ARCHITECTURES[options.kind],
-        network=best,
-        recipe=recipe,
-        command=command,
-        made_with=made_with,
+        architecture=finished.architecture,
+        network=finished.network,
+        recipe=lesson.recipe,
+        data=finished.story,
+        command=command if options.minutes is None else f"{command} --steps {lesson.recipe.steps}",
+        made_with=_made_with(minutes, device, guide, start),
         scores=scores,
         history=history,
         segmenter=options.segmenter,
     )
-    export_package(options.out, trained, _test_input(exposures[0], guide))
-    checkpoint.unlink(missing_ok=True)
-    tick("judging", 1, 1, "")
-    return dict(scores)
+    tick("writing the package", 0, 1, "")
+    export_package(options.out, trained, lesson.test_input(size_multiple(architecture)))
+    (options.out / "checkpoint.pt").unlink(missing_ok=True)
+    tick("writing the package", 1, 1, "")
+    return scores
 
 
-def _guide(options: TrainOptions) -> ModelPackage | None:
-    """The denoiser that a segmenter learns behind."""
-    if options.kind == "denoiser":
-        if options.denoiser is not None:
-            raise UsageError(f"--denoiser {options.denoiser}: is for --kind segmenter; leave it out")
+def _lesson(options: TrainOptions, recipe: Recipe, guide: ModelPackage | None, tick: Tick) -> Lesson:
+    if options.source == "pairs":
+        return pair_lesson(options, recipe, tick)
+    if options.source == "noisy":
+        return noisy_lesson(options, recipe, tick)
+    return simulated_lesson(options, recipe, guide, tick)
+
+
+def _start(options: TrainOptions) -> ModelPackage | None:
+    """The package to go on from.
+
+    Errors: PackageError for one that was not made here: nothing tells how it scales photons.
+    """
+    if options.start is None:
         return None
-    if options.segmenter is not None:
-        raise UsageError(f"--segmenter {options.segmenter}: is for --kind denoiser; leave it out")
-    if options.denoiser is None:
-        raise UsageError("--kind segmenter: reads a denoiser's output; name its package with --denoiser")
-    return load_package(options.denoiser).require("denoiser")
+    package = load_package(options.start)
+    if package.kind is None or not package.config.architecture:
+        raise PackageError(
+            f"{package.id}: was not made by `streamer train`, so nothing says how it scales photons; "
+            "start from a package that was, or train anew"
+        )
+    return package.require("denoiser")
 
 
-def _task(
-    options: TrainOptions, recipe: Recipe, guide: ModelPackage | None, tick: Tick
-) -> tuple[Loss, Score]:
-    """Simulate the fields, and say what is learned from them."""
-    fields = _simulate("train", recipe, recipe.fields, tick)
-    validation = _simulate("validation", recipe, recipe.validation_fields, tick)
-    if guide is None:
-        return denoiser_task(fields, validation, recipe)
-    return segmenter_task(load_network(guide), fields, validation, recipe)
+def _architecture(options: TrainOptions, recipe: Recipe, start: ModelPackage | None) -> Mapping[str, object]:
+    """Name and settings of the network, without the second head, which comes last.
+
+    Errors: UsageError where the package to go on from has another number of frames.
+    """
+    if start is None:
+        return options.architecture(recipe)
+    stated = {name: value for name, value in start.config.architecture.items() if name != "uncertainty"}
+    if stated.get("frames", 1) != recipe.frames:
+        raise UsageError(
+            f"--start {start.id} --frames {recipe.frames}: it is shown {stated.get('frames', 1)}; "
+            f"give --frames {stated.get('frames', 1)}"
+        )
+    return stated
 
 
-def _simulate(split: Split, recipe: Recipe, count: int, tick: Tick) -> tuple[Field, ...]:
-    fields = []
-    for field in make_fields(split, recipe, count):
-        fields.append(field)
-        tick(f"simulating {split} fields", len(fields), count, "")
-    return tuple(fields)
+def _architecture_name(start: ModelPackage) -> Architecture:
+    """What a user would have typed for the package's architecture."""
+    stated = start.config.architecture
+    if stated["name"] == "unet-rcan":
+        return "unet-rcan-7" if stated.get("kernel") == 7 else "unet-rcan"
+    return "care-unet" if stated["name"] == "care-unet" else "live"
 
 
-def _steps_within(minutes: float, network: nn.Module, loss: Loss) -> int:
+def _begin(architecture: Mapping[str, object], start: ModelPackage | None, recipe: Recipe) -> nn.Module:
+    """The network before its first step."""
+    torch.manual_seed(recipe.seed)
+    network = build(architecture)
+    initialise(network, recipe.initialiser)
+    if start:
+        weights, own = load_network(start).state_dict(), network.state_dict()
+        network.load_state_dict({name: weights[name] for name in own})
+    return network
+
+
+def _device(options: TrainOptions, recipe: Recipe) -> torch.device:
+    """Where to compute.
+
+    Errors: UsageError where there is no such device, or it lacks the precision.
+    """
+    found = torch.cuda.is_available()
+    if options.device == "cuda" and not found:
+        raise UsageError("--device cuda: PyTorch finds no NVIDIA GPU here; use --device cpu")
+    device = torch.device("cpu" if options.device == "cpu" or not found else "cuda")
+    if recipe.precision == "f16" and device.type == "cpu":
+        raise UsageError("--precision f16: needs an NVIDIA GPU; use bf16 or f32")
+    return device
+
+
+def _with_steps(options: TrainOptions, lesson: Lesson, network: nn.Module, device: torch.device) -> Recipe:
+    """The recipe with its number of steps: as told, of the checkpoint, or as many as fit the minutes."""
+    recipe = lesson.recipe
+    if options.minutes is not None:
+        before = stored_steps(options.out / "checkpoint.pt", options.minutes)
+        steps = before or _steps_within(options.minutes, lesson, network, device)
+        recipe = replace(recipe, steps=steps, minutes=options.minutes)
+    if options.wants_uncertainty(recipe):
+        recipe = replace(recipe, uncertainty_steps=max(1, round(UNCERTAINTY_SHARE * recipe.steps)))
+    return recipe
+
+
+def _steps_within(minutes: float, lesson: Lesson, network: nn.Module, device: torch.device) -> int:
     """How many steps fit, from a few that are timed and thrown away; judgements come on top."""
+    network = network.to(device).train()
     seconds = []
     for step in range(TIMED_STEPS):
         started = time.monotonic()
-        torch.autograd.backward(loss(network, step))
+        loss = lesson.loss(network, lesson.examples.batch(step).to(device))
+        torch.autograd.backward(loss)
+        float(loss.detach())  # waits for the device
         seconds.append(time.monotonic() - started)
     network.zero_grad()
     return max(1, int(minutes * 60 / median(seconds)))
 
 
-def _judge(network: nn.Module, exposures: tuple[Exposure, ...], guide: ModelPackage | None) -> Scores:
-    if guide is None:
-        return judge_denoiser(network, exposures, TEST_SEED)
-    return judge_segmenter(load_network(guide), network, exposures, TEST_SEED)
+def _fit(
+    options: TrainOptions,
+    lesson: Lesson,
+    network: nn.Module,
+    history: History,
+    device: torch.device,
+    tick: Tick,
+) -> tuple[nn.Module, float]:
+    """The trained network, and the minutes of this call."""
+
+    def report(progress: Progress) -> None:
+        scores = ", ".join(f"{name} {value:.3f}" for name, value in progress.scores.items())
+        words = f"loss {progress.loss:.3f}, {scores}" if scores else ""
+        tick("training", progress.step, lesson.recipe.steps, words)
+
+    started = time.monotonic()
+    rhythm = Rhythm(every=options.every, checkpoint=options.out / "checkpoint.pt")
+    best = fit(
+        network, lesson.examples, lesson.loss, lesson.recipe, rhythm, report, history=history, device=device
+    )
+    return best, (time.monotonic() - started) / 60
 
 
-def _test_input(exposure: Exposure, guide: ModelPackage | None) -> NDArray[np.float32]:
-    """[y, x] the middle of a test frame; for a segmenter as its denoiser gives it."""
-    photons = exposure.counts.astype(np.float32)
-    shown = predict(load_network(guide), photons) if guide else photons
-    size = min(TEST_TENSOR_PX, *(length // 32 * 32 for length in shown.shape))
-    top, left = ((length - size) // 2 for length in shown.shape)
-    return np.ascontiguousarray(shown[top : top + size, left : left + size])
+def _differences(chosen: Recipe, base: Recipe) -> str:
+    """What a search changed, in words."""
+    apart = ("steps", "minutes", "uncertainty_steps")
+    before = asdict(base)
+    changed = {
+        name: value for name, value in asdict(chosen).items() if value != before[name] and name not in apart
+    }
+    return ", ".join(f"{name} {value}" for name, value in changed.items()) or "the options as they were"
 
 
-def _made_with(minutes: float, guide: ModelPackage | None) -> dict[str, str]:
+def _made_with(
+    minutes: float, device: torch.device, guide: ModelPackage | None, start: ModelPackage | None
+) -> dict[str, str]:
     """Versions and machine; `minutes` of this call alone, where it went on from a checkpoint."""
-    learned_behind = {"denoiser": f"{guide.id}, weights.pt sha256 {_weights_sha256(guide)}"} if guide else {}
+    packages = {"denoiser": guide, "started from": start}
+    named = {
+        role: f"{package.id}, weights.pt sha256 {_weights_sha256(package)}"
+        for role, package in packages.items()
+        if package
+    }
+    card = {"graphics card": torch.cuda.get_device_name(device)} if device.type == "cuda" else {}
     return {
         "scope-streamer": streamer.__version__,
         "torch": str(torch.__version__),
         "numpy": np.__version__,
         "python": platform.python_version(),
         "processor": f"{cpu_name()} ({instruction_set()}), {torch.get_num_threads()} threads",
+        **card,
         "minutes of training": f"{minutes:.1f}",
-        **learned_behind,
+        **named,
     }
 
 

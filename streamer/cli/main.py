@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 import streamer
-from streamer.cli import demo, doctor, keys, live, models, profiles, replay, train
+from streamer.cli import demo, doctor, evaluate, keys, live, models, profiles, replay, train
 from streamer.errors import StreamerError
 
 #: Packages of the extras, and the extra that brings them.
@@ -43,6 +43,7 @@ app.command()(demo.demo)
 app.command()(live.live)
 app.command()(replay.replay)
 app.command()(train.train)
+app.command()(evaluate.evaluate)
 app.command()(doctor.doctor)
 app.add_typer(profiles.app, name="profiles")
 app.add_typer(models.app, name="models")

@@ -1,29 +1,36 @@
-"""Training on simulated specimens: fields with fresh noise, the loop, the judgement, the package it leaves.
+"""Training: examples of every kind, the loop, the judgement, and the package it leaves.
 
 A `Recipe` holds every setting; it is stored in the package, whose model card tells how to do it again.
 """
 
-from streamer.training.curve import History
-from streamer.training.describe import Trained
+from streamer.training.describe import DataStory, Trained
 from streamer.training.evaluate import judge_denoiser, judge_segmenter, low_dose_exposures
+from streamer.training.examples import Batch, Examples
 from streamer.training.export import export_package, load_network
-from streamer.training.fields import Batch, Field, draw_batch, make_field, make_fields
-from streamer.training.loop import Progress, Rhythm, fit
-from streamer.training.recipe import ARCHITECTURES, CLASSES, Kind, Recipe
-from streamer.training.tasks import denoiser_task, segmenter_task
+from streamer.training.fields import Field, draw_batch, make_field, make_fields
+from streamer.training.history import History, Progress
+from streamer.training.loop import Rhythm, fit
+from streamer.training.losses import batch_loss
+from streamer.training.recipe import ARCHITECTURES, CLASSES, Kind, Recipe, denoiser_architecture
+from streamer.training.tasks import SegmenterExamples, SimulatedExamples
 
 __all__ = [
     "ARCHITECTURES",
     "CLASSES",
     "Batch",
+    "DataStory",
+    "Examples",
     "Field",
     "History",
     "Kind",
     "Progress",
     "Recipe",
     "Rhythm",
+    "SegmenterExamples",
+    "SimulatedExamples",
     "Trained",
-    "denoiser_task",
+    "batch_loss",
+    "denoiser_architecture",
     "draw_batch",
     "export_package",
     "fit",
@@ -33,5 +40,4 @@ __all__ = [
     "low_dose_exposures",
     "make_field",
     "make_fields",
-    "segmenter_task",
 ]

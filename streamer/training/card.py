@@ -3,101 +3,200 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
+from streamer.analysis import MEASURES
 from streamer.simulation.sampling import RANGES
-from streamer.training.recipe import CLASSES, Kind
+from streamer.simulation.structures import actin_rings, microtubules, mitochondria, puncta
+from streamer.training.describe import Trained
+from streamer.training.recipe import CLASSES
 
-_LIMITS = """\
-- Trained on **simulated specimens only** (`streamer.simulation`: an ER-like network of tubules and
-  sheets, a Gaussian STED point-spread function, Poisson photons). It has not seen a real cell; on real
-  images its output is a hypothesis that the guards, and you, must check.
-- Pixels of 20 nm, one plane, one detector that counts photons. Other pixel sizes, structures or detectors
-  are outside what it knows, and the range guard can only tell by the photon level.
-- At very low dose it draws the most likely structure. Ask the photons, not the picture, whether an object
-  is there.
-- The channel attention averages over the whole image: a frame and a tile of it may differ slightly.
-"""
+#: Rows of the table; every measure stands in training.json and comes out of `streamer evaluate`.
+_SHOWN = (
+    *("psnr", "ssim", "ms_ssim", "mae", "nrmse", "pearson", "frc_nm", "frc_ratio"),
+    *("intensity_slope", "intensity_r", "coverage_foreground", "coverage_background"),
+    *("empty_false", "faint_kept"),
+)
+_RANGES: Mapping[str, Mapping[str, tuple[float, float]]] = {
+    "er": RANGES["train"],
+    "microtubules": microtubules.RANGES["train"],
+    "mitochondria": mitochondria.RANGES["train"],
+    "actin-rings": actin_rings.RANGES["train"],
+    "puncta": puncta.RANGES["train"],
+}
 
 
-def model_card(title: str, purpose: str, kind: Kind, story: Mapping[str, Any]) -> str:
-    """Markdown of the card; `story` as in training.json."""
-    recipe, test = story["recipe"], story["test"]
-    ranges = "\n".join(f"| {name} | {low:g} - {high:g} |" for name, (low, high) in RANGES["train"].items())
-    made = "\n".join(f"- {name}: {value}" for name, value in story["made_with"].items())
-    return f"""# {title}
+def model_card(trained: Trained) -> str:
+    """Markdown of the card."""
+    made = "\n".join(f"- {name}: {value}" for name, value in trained.made_with.items())
+    recipe = json.dumps(asdict(trained.recipe))
+    return f"""# {trained.title}
 
-{purpose} Tensors are float32 [1, channels, y, x]; all scaling is inside the network. \
-{_tensor_words(kind)}
+{trained.purpose} Tensors are float32 [1, channels, y, x]; all scaling is inside the network. \
+{_tensor_words(trained)}
 
-## Validation on held-out simulated specimens
+## Judged on images that trained nothing
 
-{_denoiser_results(test) if kind == "denoiser" else _segmenter_results(test)}
+{_results(trained)}
 
 The curve of the training is in `training.png`; every number in `training.json`.
+
+## What it learned from
+
+{_data(trained)}
 
 ## How it was made
 
 ```
-{story["command"]}
+{trained.command}
 ```
 
 {made}
 
-Recipe (seed {recipe["seed"]}): `{json.dumps(recipe)}`
-
-Each step takes fresh Poisson noise on random crops, turns and flips of {recipe["fields"]} simulated fields,
-at a median photon sum of {recipe["box_sum"][0]:g} - {recipe["box_sum"][1]:g} in foreground 10x10 boxes
-(log-uniform). Ranges of the training specimens:
-
-| setting | range |
-|---|---|
-{ranges}
-
-The test range is wider; see `streamer/simulation/sampling.py`.
+Recipe (seed {trained.recipe.seed}): `{recipe}`
 
 ## Limits
 
-{_LIMITS}"""
+{_limits(trained)}
+"""
 
 
-def _tensor_words(kind: Kind) -> str:
-    if kind == "denoiser":
-        return "The output is never negative."
-    return f"It reads the denoiser's output and gives the probabilities of {', '.join(CLASSES)}."
+def _tensor_words(trained: Trained) -> str:
+    if trained.kind == "segmenter":
+        return f"It reads the denoiser's output and gives the probabilities of {', '.join(CLASSES)}."
+    words = ["Input and output are photons at one dose; the output is never negative."]
+    if len(trained.inputs) > 1:
+        words.append(f"Input channels: {', '.join(trained.inputs)}; what does not exist repeats the nearest.")
+    if trained.states_deviation:
+        words.append(
+            "Channel 2 is a standard deviation: photons +- 1.645 of it cover 90 % of held-out pixels."
+        )
+    return " ".join(words)
 
 
-def _denoiser_results(test: Mapping[str, Any]) -> str:
-    low, high = test["gain_db_interval_95"]
-    first, last = test["median_box_sum"]
-    empty = test["empty_field_photons"]
-    return f"""{test["frames"]} whole frames of the test range, median box sum {first} - {last}; one
-linear fit per method over all frames.
+def _results(trained: Trained) -> str:
+    scores: Mapping[str, Any] = trained.scores
+    if trained.kind == "segmenter":
+        return _segmenter_results(scores)
+    if trained.data.source == "simulated":
+        return "\n\n".join(_simulated_results(scores))
+    if trained.data.source == "pairs":
+        return _pair_results(scores)
+    rows = "\n".join(f"| {name.replace('_', ' ')} | {value:.4g} |" for name, value in scores.items())
+    return f"Without a truth to compare with, on noisy images held out whole:\n\n| | |\n|---|---|\n{rows}"
 
-| | PSNR, dB |
+
+def _simulated_results(scores: Mapping[str, Any]) -> Iterator[str]:
+    for structure, report in scores["structures"].items():
+        levels = [level for level in report["median_box_sum"] if level is not None]
+        dose = f"median box sum {min(levels):.0f} - {max(levels):.0f}" if levels else "no foreground"
+        low, high = report["gain_db_interval_95"]
+        rows = "\n".join(_row(name, report["metrics"][name]) for name in _SHOWN if name in report["metrics"])
+        yield f"""{report["frames"]} whole frames of the test range ({structure}, {dose}), which
+`streamer evaluate` repeats (seed {report["seed"]}); intervals by bootstrap over frames. PSNR of raw frames
+{report["psnr_raw_db"]:.2f} dB, gain {report["gain_db"]:.2f} dB ({low:.2f} to {high:.2f}).
+
+| | value | 95 % interval |
+|---|---|---|
+{rows}"""
+    if context := scores.get("with_context"):
+        gains = ", ".join(f"{value:.2f} dB at {name.rpartition('_')[2]}" for name, value in context.items())
+        yield f"""The table shows each frame as the first of a run, without its context. With it the gain over
+the raw frame is, by median box sum: {gains}."""
+
+
+def _row(name: str, measured: Mapping[str, Any]) -> str:
+    value, interval = measured["value"], measured["interval_95"]
+    found = "-" if value is None else f"{value:.4g}"
+    ends = "-" if interval is None else " to ".join("-" if end is None else f"{end:.4g}" for end in interval)
+    return f"| {MEASURES[name].title} | {found} | {ends} |"
+
+
+def _pair_results(scores: Mapping[str, Any]) -> str:
+    low, high = scores["gain_db_interval_95"]
+    return f"""{scores["frames"]} pairs held out whole; one linear fit per method over all of them. The
+high-dose frames have noise of their own, which bounds every value.
+
+| | PSNR against the high-dose frames, dB |
 |---|---|
-| raw | {test["psnr_raw_db"]:.2f} |
-| denoised | {test["psnr_denoised_db"]:.2f} |
-| gain over all frames | {test["gain_db"]:.2f} |
-| 95 % interval of the gain over frames | {low:.2f} to {high:.2f} |
-
-An empty field with {empty["shown"]} photons of haze per pixel comes out with {empty["mean"]} on average and
-{empty["max"]} at most."""
+| low-dose frames | {scores["psnr_raw_db"]:.2f} |
+| denoised | {scores["psnr_denoised_db"]:.2f} |
+| gain | {scores["gain_db"]:.2f} |
+| 95 % interval of the gain over pairs | {low:.2f} to {high:.2f} |"""
 
 
-def _segmenter_results(test: Mapping[str, Any]) -> str:
-    first, last = test["median_box_sum"]
+def _segmenter_results(scores: Mapping[str, Any]) -> str:
+    first, last = scores["median_box_sum"]
     rows = "\n".join(
-        f"| {name} | {test['iou'][name]:.3f} | {low:.3f} to {high:.3f} |"
-        for name, (low, high) in test["iou_interval_95"].items()
+        f"| {name} | {scores['iou'][name]:.3f} | {low:.3f} to {high:.3f} |"
+        for name, (low, high) in scores["iou_interval_95"].items()
     )
-    return f"""{test["frames"]} whole frames of the test range, median box sum {first} - {last},
+    return f"""{scores["frames"]} whole frames of the test range, median box sum {first} - {last},
 denoised by the partner, against the true labels.
 
 | class | intersection over union | 95 % interval over frames |
 |---|---|---|
 {rows}
 
-Of an empty field with haze, {test["empty_field_foreground_fraction"]:.2%} of the pixels are called
+Of an empty field with haze, {scores["empty_field_foreground_fraction"]:.2%} of the pixels are called
 foreground."""
+
+
+def _data(trained: Trained) -> str:
+    if trained.data.source != "simulated":
+        lines = "\n".join(f"- {line}" for line in trained.data.words)
+        low, high = trained.data.box_sum
+        return f"""{lines}
+- trained for a median of {low:.3g} - {high:.3g} photons in foreground 10x10 boxes, {low / 100:.2g} - \
+{high / 100:.2g} per pixel (measured on the training frames); the range guard holds live frames against it"""
+    recipe = trained.recipe
+    tables = "\n\n".join(_ranges(structure) for structure in recipe.structures)
+    return f"""Each step takes fresh Poisson noise on random crops, turns and flips of {recipe.fields}
+simulated fields ({", ".join(recipe.structures)} in turn), at a median photon sum of {recipe.box_sum[0]:g} - \
+{recipe.box_sum[1]:g} in foreground 10x10 boxes
+({recipe.box_sum[0] / 100:g} - {recipe.box_sum[1] / 100:g} photons per pixel, log-uniform). It was trained in
+photons on known truth, so its output needs no scale and no offset. Ranges of the training specimens:
+
+{tables}
+
+The test range is wider; see `streamer/simulation`."""
+
+
+def _ranges(structure: str) -> str:
+    rows = "\n".join(f"| {name} | {low:g} - {high:g} |" for name, (low, high) in _RANGES[structure].items())
+    return f"| {structure} | range |\n|---|---|\n{rows}"
+
+
+def _limits(trained: Trained) -> str:
+    lines = [*(_SIMULATED if trained.data.source == "simulated" else _RECORDED), _HYPOTHESIS]
+    lines.append(_ATTENTION if _sees_everything(trained.architecture) else _LOCAL)
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _sees_everything(architecture: Mapping[str, object]) -> bool:
+    """Whether channel attention averages over the whole image."""
+    name = architecture["name"]
+    return name == "unet-rcan" or (name != "care-unet" and bool(architecture.get("attention", True)))
+
+
+_SIMULATED = (
+    "Trained on **simulated specimens only** (`streamer.simulation`: drawn structure, a Gaussian STED\n"
+    "  point-spread function, Poisson photons). It has not seen a real cell; on real images its output is a\n"
+    "  hypothesis that the guards, and you, must check.",
+    "Pixels of 20 nm, one detector that counts photons. Other pixel sizes, structures or detectors\n"
+    "  are outside what it knows, and the range guard can only tell by the photon level.",
+)
+_RECORDED = (
+    "Knows the microscope, pixel size, structure and photon range of the images above, and no other; the\n"
+    "  range guard can only tell by the photon level.",
+)
+_HYPOTHESIS = (
+    "At very low dose it draws the most likely structure. Ask the photons, not the picture, whether an\n"
+    "  object is there."
+)
+_ATTENTION = (
+    "Its channel attention averages over the whole image: a frame and a tile of it may differ slightly."
+)
+_LOCAL = "A pixel depends on its neighbourhood alone: tiles with a margin of the receptive field are exact."

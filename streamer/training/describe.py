@@ -4,33 +4,50 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import nn
 
-from streamer.errors import PackageError
-from streamer.training.curve import History
+from streamer.networks import size_multiple
+from streamer.package.description import names_with_past
 from streamer.training.graph import OPSET
+from streamer.training.history import History
 from streamer.training.recipe import CLASSES, Kind, Recipe
 
 FORMAT_VERSION = "0.5.4"
 #: Largest relative RMS difference between engines: rounding in float32, eight bits of mantissa in bfloat16.
 TOLERANCE = {"relative_rms_f32": 1e-4, "relative_rms_bf16": 2e-2}
 
-TITLES: Mapping[Kind, str] = {
-    "denoiser": "ER denoiser for live STED",
-    "segmenter": "ER segmenter for live STED",
+#: How structures are called in titles and sentences.
+STRUCTURE_NAMES: Mapping[str, tuple[str, str]] = {
+    "er": ("ER", "the endoplasmic reticulum"),
+    "microtubules": ("Microtubule", "microtubules"),
+    "mitochondria": ("Mitochondria", "mitochondria"),
+    "actin-rings": ("Actin ring", "actin rings"),
+    "puncta": ("Puncta", "puncta"),
 }
-PURPOSES: Mapping[Kind, str] = {
-    "denoiser": "Expected photons in focus from a low-dose STED frame of the endoplasmic reticulum.",
-    "segmenter": "Background, tubules and sheets of the endoplasmic reticulum in denoised STED frames.",
-}
-OUTPUTS: Mapping[Kind, tuple[str, tuple[str, ...]]] = {
-    "denoiser": ("denoised", ("photons",)),
-    "segmenter": ("probabilities", CLASSES),
-}
+#: Input channels of a denoiser that is shown slices, the slice itself first.
+SLICE_NAMES = ("photons", "photons below", "photons above")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataStory:
+    """What a network learned from, for its card.
+
+    Attributes:
+        source: simulated specimens, recorded pairs, or recorded noisy images.
+        words: sentences on the data, one a line of the card.
+        facts: the same in numbers.
+        box_sum: lowest and highest median photon sum in foreground boxes of the training frames.
+    """
+
+    source: Literal["simulated", "pairs", "noisy"]
+    words: tuple[str, ...] = ()
+    facts: Mapping[str, object] = field(default_factory=dict)
+    box_sum: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +59,10 @@ class Trained:
         architecture: name and settings for `streamer.networks.build`.
         network: with the weights to ship.
         recipe: how it was trained.
+        data: what it learned from.
         command: the command that repeats the training.
         made_with: versions and machine, by name.
-        scores: on the test range.
+        scores: on images that trained nothing.
         history: losses and validation scores along the way.
         segmenter: id of a denoiser's partner.
     """
@@ -53,19 +71,52 @@ class Trained:
     architecture: Mapping[str, object]
     network: nn.Module
     recipe: Recipe
+    data: DataStory
     command: str
     made_with: Mapping[str, str]
     scores: Mapping[str, object]
     history: History
     segmenter: str | None = None
 
+    @property
+    def title(self) -> str:
+        """Name of the model."""
+        if self.data.source != "simulated":
+            return f"{self.kind.capitalize()} learned from recorded {_RECORDED[self.data.source]}"
+        names = [STRUCTURE_NAMES[structure][0] for structure in self.recipe.structures]
+        return f"{names[0] if len(names) == 1 else 'General'} {self.kind} for live STED"
 
-def size_multiple(architecture: Mapping[str, object]) -> int:
-    """What height and width must divide by: half resolution first, then one halving for each width."""
-    widths = architecture["widths"]
-    if not isinstance(widths, list | tuple):
-        raise PackageError(f"config.streamer.architecture: widths = {widths!r}; use a list of numbers")
-    return int(2 ** (len(widths) + 1))
+    @property
+    def purpose(self) -> str:
+        """One sentence on what it gives."""
+        shown = _among([STRUCTURE_NAMES[structure][1] for structure in self.recipe.structures])
+        if self.kind == "segmenter":
+            return f"Background, tubules and sheets of {shown} in denoised STED frames."
+        if self.data.source == "simulated":
+            return f"Expected photons in focus from a low-dose STED frame of {shown}."
+        return "Expected photons of a low-dose frame, at the dose of that frame."
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the input channels."""
+        if self.recipe.frames > 1 and self.recipe.context == "z":
+            return SLICE_NAMES
+        return names_with_past(self.recipe.frames)
+
+    @property
+    def output(self) -> tuple[str, tuple[str, ...]]:
+        """Name of the output tensor, and of its channels."""
+        if self.kind == "segmenter":
+            return "probabilities", CLASSES
+        return "denoised", ("photons", "standard deviation") if self.states_deviation else ("photons",)
+
+    @property
+    def states_deviation(self) -> bool:
+        """Whether it gives a standard deviation beside its photons."""
+        return bool(self.architecture.get("uncertainty"))
+
+
+_RECORDED = {"pairs": "pairs", "noisy": "noisy images"}
 
 
 def describe(
@@ -75,12 +126,12 @@ def describe(
     return {
         "format_version": FORMAT_VERSION,
         "type": "model",
-        "name": TITLES[trained.kind],
-        "description": PURPOSES[trained.kind],
+        "name": trained.title,
+        "description": trained.purpose,
         "authors": [{"name": "The scope-streamer developers"}],
         "license": "BSD-3-Clause",
         "documentation": _file(folder, "README.md"),
-        "tags": ["STED", "endoplasmic-reticulum", "live-cell", trained.kind, "2d", "pytorch", "onnx"],
+        "tags": [*_subjects(trained), "live-cell", trained.kind, "2d", "pytorch", "onnx"],
         **_tensors(folder, trained),
         "weights": _weights(folder, trained),
         "attachments": [_file(folder, "training.json"), _file(folder, "training.png")],
@@ -90,21 +141,28 @@ def describe(
                     {"relative_tolerance": 1e-3, "absolute_tolerance": max(1e-3 * largest, 1e-12)}
                 ]
             },
-            "streamer": _own(trained, size_multiple(trained.architecture), record),
+            "streamer": _own(trained, record),
         },
     }
+
+
+def _subjects(trained: Trained) -> list[str]:
+    if trained.data.source != "simulated":
+        return ["low-dose"]
+    names = (STRUCTURE_NAMES[structure][1] for structure in trained.recipe.structures)
+    return ["STED", *(name.removeprefix("the ").replace(" ", "-") for name in names)]
 
 
 def _tensors(folder: Path, trained: Trained) -> dict[str, object]:
     """Input and output: one of each, of any height and width that divide."""
     multiple = size_multiple(trained.architecture)
-    output, channels = OUTPUTS[trained.kind]
+    output, channels = trained.output
     space_in = [_space(axis, {"min": multiple, "step": multiple}) for axis in ("y", "x")]
     space_out = [_space(axis, {"tensor_id": "photons", "axis_id": axis}) for axis in ("y", "x")]
     given = {
         "id": "photons",
         "description": "Detected photons" if trained.kind == "denoiser" else "Denoised photons",
-        "axes": [{"type": "batch", "size": 1}, _channels(("photons",)), *space_in],
+        "axes": [{"type": "batch", "size": 1}, _channels(trained.inputs), *space_in],
         "data": {"type": "float32", "unit": "arbitrary unit"},
         "test_tensor": _file(folder, "test_input.npy"),
     }
@@ -132,15 +190,17 @@ def _weights(folder: Path, trained: Trained) -> dict[str, object]:
     }
 
 
-def _own(trained: Trained, multiple: int, record: Mapping[str, object]) -> dict[str, object]:
+def _own(trained: Trained, record: Mapping[str, object]) -> dict[str, object]:
     """What bioimage.io has no word for."""
     partner = {"segmenter": trained.segmenter} if trained.segmenter else {}
     classes = {"classes": list(CLASSES)} if trained.kind == "segmenter" else {}
+    context = {"context": trained.recipe.context} if trained.recipe.frames > 1 else {}
     return {
         "kind": trained.kind,
         "architecture": dict(trained.architecture),
-        "size_multiple": multiple,
-        "trained_photons": {"median_box_sum": list(trained.recipe.box_sum)},
+        "size_multiple": size_multiple(trained.architecture),
+        **context,
+        "trained_photons": {"median_box_sum": [round(max(end, 0.0), 2) for end in trained.data.box_sum]},
         "tolerance": dict(TOLERANCE),
         **partner,
         **classes,
@@ -158,3 +218,7 @@ def _space(axis: str, size: Mapping[str, object]) -> dict[str, object]:
 
 def _channels(names: tuple[str, ...]) -> dict[str, object]:
     return {"type": "channel", "channel_names": list(names)}
+
+
+def _among(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,20 +1,89 @@
-"""How good a trained network is on specimens of the test range, which no training has seen."""
+"""How good a trained network is on images that trained nothing: simulated specimens, or recorded pairs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from streamer.metrics.quality import gain_interval_db, linear_fit_psnr, median_box_sum
+from streamer.analysis import TEST_SEED, Denoise, HeldOut, held_out, judge
+from streamer.metrics.quality import Quality, gain_interval_db, linear_fit_psnr, median_box_sum
 from streamer.simulation import Exposure, Scene, sample_settings
+from streamer.training.pairs import Exposed
 from streamer.training.recipe import CLASSES
-from streamer.training.tasks import intersection_over_union, predict, predict_labels
+from streamer.training.tasks import expected, intersection_over_union, predict, predict_labels
 
 #: Haze of a field without a cell, photons per pixel: the most that is drawn (0.09) of a sheet at low dose.
 EMPTY_FIELD_PHOTONS = 0.03
+
+_Image = NDArray[np.float32]
+Tick = Callable[[int, int], None]
+
+
+def as_denoise(network: nn.Module, frames: int, multiple: int = 16) -> Denoise:
+    """A network as a function of one image: expected photons, and their deviation where it states one.
+
+    A network that is shown several frames gets the one image as all of them, as at the start of a run.
+    """
+
+    def denoise(photons: _Image) -> tuple[_Image, _Image | None]:
+        shown = np.repeat(photons[None], frames, axis=0)
+        output = predict(network, shown, multiple)
+        return (output, None) if output.ndim == 2 else (output[0], output[1])
+
+    return denoise
+
+
+def judge_denoiser(
+    denoise: Denoise,
+    structures: Sequence[str],
+    count: int,
+    field_px: int,
+    tick: Tick = lambda done, of: None,
+) -> dict[str, object]:
+    """`streamer.analysis.judge` on `count` held-out specimens of each structure at the paper's low dose.
+
+    Each report also has the PSNR of the raw frames, and the gain over them with its interval.
+    """
+    reports: dict[str, object] = {}
+    for number, structure in enumerate(structures):
+        tick(number, len(structures))
+        frames = held_out(structure, count, TEST_SEED, size_px=field_px)
+        report = judge(denoise, frames, TEST_SEED)
+        reports[structure] = report | _gain(report, frames)
+    tick(len(structures), len(structures))
+    return {"frames": count, "seed": TEST_SEED, "structures": reports}
+
+
+def _gain(report: Mapping[str, object], frames: Sequence[HeldOut]) -> dict[str, object]:
+    """How much higher the PSNR is than that of the raw frames, each under its own fit."""
+    metrics = report["metrics"]
+    assert isinstance(metrics, Mapping)
+    psnr = metrics["psnr"]
+    raw = linear_fit_psnr([frame.counts for frame in frames], [frame.truth for frame in frames])
+    found = Quality(
+        psnr_db=psnr["value"], frame_psnr_db=np.array(psnr["per_frame"]), gain=1.0, offset=0.0, peak=raw.peak
+    )
+    return _gain_words(found, raw)
+
+
+def _gain_words(found: Quality, raw: Quality) -> dict[str, object]:
+    interval = gain_interval_db(found, raw, np.random.default_rng(TEST_SEED))
+    return {
+        "psnr_raw_db": round(raw.psnr_db, 3),
+        "gain_db": round(found.psnr_db - raw.psnr_db, 3),
+        "gain_db_interval_95": [round(value, 3) for value in interval],
+    }
+
+
+def judge_pairs(denoise: Denoise, pairs: Sequence[Exposed]) -> dict[str, object]:
+    """PSNR against the high-dose frames of validation pairs, whose own noise every error includes."""
+    targets = [pair.target for pair in pairs]
+    found = linear_fit_psnr([denoise(pair.photons)[0] for pair in pairs], targets)
+    raw = linear_fit_psnr([pair.photons for pair in pairs], targets)
+    return {"frames": len(pairs), "psnr_denoised_db": round(found.psnr_db, 3), **_gain_words(found, raw)}
 
 
 def low_dose_exposures(count: int, seed: int, field_px: int) -> tuple[Exposure, ...]:
@@ -27,38 +96,13 @@ def low_dose_exposures(count: int, seed: int, field_px: int) -> tuple[Exposure, 
     return tuple(one(index) for index in range(count))
 
 
-def judge_denoiser(network: nn.Module, exposures: tuple[Exposure, ...], seed: int) -> Mapping[str, object]:
-    """PSNR of raw and denoised frames, one linear fit per method over all frames, with a 95 % interval."""
-    truth = [exposure.signal for exposure in exposures]
-    counts = [exposure.counts.astype(np.float32) for exposure in exposures]
-    raw = linear_fit_psnr(counts, truth)
-    denoised = linear_fit_psnr([predict(network, image) for image in counts], truth)
-    interval = gain_interval_db(denoised, raw, np.random.default_rng(seed))
-    empty = predict(network, empty_field(seed, counts[0].shape))
-    return {
-        "frames": len(exposures),
-        "median_box_sum": [round(value, 1) for value in _box_sums(exposures)],
-        "psnr_raw_db": round(raw.psnr_db, 3),
-        "psnr_denoised_db": round(denoised.psnr_db, 3),
-        "gain_db": round(denoised.psnr_db - raw.psnr_db, 3),
-        "gain_db_interval_95": [round(value, 3) for value in interval],
-        "fitted_gain": round(denoised.gain, 4),
-        "fitted_offset_photons": round(denoised.offset, 5),
-        "empty_field_photons": {
-            "shown": EMPTY_FIELD_PHOTONS,
-            "mean": round(float(empty.mean()), 5),
-            "max": round(float(empty.max()), 4),
-        },
-    }
-
-
 def judge_segmenter(
     denoiser: nn.Module, segmenter: nn.Module, exposures: tuple[Exposure, ...], seed: int
-) -> Mapping[str, object]:
+) -> dict[str, object]:
     """Intersection over union of each class over all frames, its interval over frames, and empty fields."""
 
-    def labels(photons: NDArray[np.float32]) -> NDArray[np.uint8]:
-        return predict_labels(segmenter, predict(denoiser, photons))
+    def labels(photons: _Image) -> NDArray[np.uint8]:
+        return predict_labels(segmenter, expected(denoiser, photons))
 
     found = [labels(exposure.counts.astype(np.float32)) for exposure in exposures]
     truth = [exposure.labels for exposure in exposures]
@@ -73,7 +117,7 @@ def judge_segmenter(
     }
 
 
-def empty_field(seed: int, shape_yx: tuple[int, ...]) -> NDArray[np.float32]:
+def empty_field(seed: int, shape_yx: tuple[int, ...]) -> _Image:
     """[y, x] counts where there is no cell, only haze."""
     return np.random.default_rng((seed, 23)).poisson(EMPTY_FIELD_PHOTONS, shape_yx).astype(np.float32)
 

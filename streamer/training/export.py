@@ -14,34 +14,42 @@ from numpy.typing import NDArray
 from torch import nn
 
 from streamer.errors import PackageError
-from streamer.networks import build
+from streamer.networks import build, size_multiple
 from streamer.package import ModelPackage
 from streamer.training.card import model_card
 from streamer.training.curve import draw_curve
-from streamer.training.describe import OUTPUTS, PURPOSES, TITLES, Trained, describe, size_multiple
+from streamer.training.describe import Trained, describe
 from streamer.training.graph import export_onnx
 
 
 def export_package(folder: Path, trained: Trained, test_input: NDArray[np.float32]) -> None:
-    """Write the package of a network; `test_input` [y, x] photons must divide by the size multiple."""
+    """Write the package of a network; `test_input` [channels, y, x] must divide by the size multiple."""
     folder.mkdir(parents=True, exist_ok=True)
     network = trained.network.eval()
-    tensor = torch.from_numpy(test_input)[None, None].contiguous()
+    tensor = torch.from_numpy(test_input)[None].contiguous()
     with torch.inference_mode():
-        expected = network(tensor).numpy()
+        output = network(tensor).numpy()
     np.save(folder / "test_input.npy", tensor.numpy())
-    np.save(folder / "test_output.npy", expected)
+    np.save(folder / "test_output.npy", output)
     torch.save(network.state_dict(), folder / "weights.pt")
-    multiple, (output, _) = size_multiple(trained.architecture), OUTPUTS[trained.kind]
-    export_onnx(network, folder / "weights.onnx", multiple=multiple, output=output)
+    export_onnx(
+        network,
+        folder / "weights.onnx",
+        channels=len(trained.inputs),
+        multiple=size_multiple(trained.architecture),
+        output=trained.output[0],
+    )
     record = {"recipe": asdict(trained.recipe), "command": trained.command, "made_with": trained.made_with}
-    story = record | {"test": trained.scores, "history": trained.history.to_dict()}
+    story = record | {
+        "data": {"source": trained.data.source, **trained.data.facts},
+        "test": trained.scores,
+        "history": trained.history.to_dict(),
+    }
     (folder / "training.json").write_text(json.dumps(story, indent=1) + "\n", encoding="utf-8")
     draw_curve(trained.history, folder / "training.png")
-    card = model_card(TITLES[trained.kind], PURPOSES[trained.kind], trained.kind, story)
-    (folder / "README.md").write_text(card, encoding="utf-8")
+    (folder / "README.md").write_text(model_card(trained), encoding="utf-8")
     # Through JSON: plain lists, none of them twice the same object, which YAML would write as an alias.
-    described = json.loads(json.dumps(describe(folder, trained, record, float(expected.max()))))
+    described = json.loads(json.dumps(describe(folder, trained, record, float(output.max()))))
     text = yaml.safe_dump(described, sort_keys=False, allow_unicode=True, width=110)
     (folder / "bioimageio.yaml").write_text(text, encoding="utf-8")
 

@@ -15,12 +15,12 @@ from streamer.errors import RunError
 OPSET = 18
 
 
-def export_onnx(network: nn.Module, path: Path, *, multiple: int, output: str) -> None:
+def export_onnx(network: nn.Module, path: Path, *, channels: int, multiple: int, output: str) -> None:
     """Write weights and graph into one file, free in height and width (in steps of `multiple`).
 
-    The input is called `photons`, [1, 1, y, x].
+    The input is called `photons`, [1, channels, y, x].
     """
-    example = torch.zeros(1, 1, 4 * multiple, 4 * multiple)
+    example = torch.zeros(1, channels, 4 * multiple, 4 * multiple)
     sizes = {2: multiple * torch.export.Dim("rows"), 3: multiple * torch.export.Dim("columns")}
     # The exporter warns of its own deprecations, and logs what it would need for models that we have not.
     logger = logging.getLogger("torch.onnx")

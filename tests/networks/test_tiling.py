@@ -1,4 +1,4 @@
-"""Tiles: the seams do not show, for networks that see a neighbourhood and for those that see all of the image."""
+"""Tiles whose seams do not show, for networks that see a neighbourhood and networks that see all."""
 
 from __future__ import annotations
 

@@ -53,11 +53,19 @@ def test_the_onnx_file_tells_nothing_of_the_machine(tiny_denoiser: ModelPackage)
     assert b"site-packages" not in content
 
 
+def test_a_live_denoiser_states_its_deviation_as_a_second_channel(tiny_denoiser: ModelPackage) -> None:
+    assert tiny_denoiser.description.outputs[0].channel_names == ("photons", "standard deviation")
+    photons, deviation = tiny_denoiser.test_output()[0]
+    assert (photons >= 0).all()
+    assert (deviation > 0).all()
+
+
 def test_the_state_dict_fits_its_architecture_strictly(tiny_denoiser: ModelPackage) -> None:
     state = torch.load(tiny_denoiser.folder / "weights.pt", weights_only=True)
     build(tiny_denoiser.config.architecture).load_state_dict(state, strict=True)
 
 
+@pytest.mark.usefixtures("no_graph")
 def test_the_same_recipe_gives_the_same_weights(
     tiny_denoiser: ModelPackage, tiny_recipe: Recipe, tmp_path: Path
 ) -> None:
@@ -76,7 +84,7 @@ def test_a_segmenter_is_trained_behind_a_denoiser(
     options = TrainOptions(
         kind="segmenter", out=tmp_path / "s", denoiser=str(tiny_denoiser.folder), test_frames=2
     )
-    scores = train(options, replace(tiny_recipe, bf16=False), "streamer train --kind segmenter")
+    scores = train(options, replace(tiny_recipe, precision="f32"), "streamer train --kind segmenter")
     package = load_package(options.out)
     assert package.config.classes == ("background", "tubule", "sheet")
     assert package.test_output().shape[1] == 3
@@ -84,6 +92,7 @@ def test_a_segmenter_is_trained_behind_a_denoiser(
     assert set(json.loads(json.dumps(scores))["iou"]) == set(package.config.classes)
 
 
+@pytest.mark.usefixtures("no_graph")
 def test_minutes_become_a_number_of_steps_that_the_card_repeats(tiny_recipe: Recipe, tmp_path: Path) -> None:
     options = TrainOptions(kind="denoiser", out=tmp_path / "d", minutes=0.001, test_frames=2)
     train(options, tiny_recipe, "streamer train")
