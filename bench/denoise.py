@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache, partial
 from pathlib import Path
 from typing import Annotated
 
@@ -23,13 +22,10 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from bench.classical import GRIDS, SIZE_MULTIPLE, Denoiser, Image
-from streamer.core import Calibration, Frame
-from streamer.engines import compile_engine
+from bench.classical import GRIDS, Denoiser, Image
+from bench.models_methods import Packaged
 from streamer.errors import StreamerError
 from streamer.metrics.quality import Quality, gain_interval_db, linear_fit_psnr, median_box_sum
-from streamer.package import load_package
-from streamer.pipeline.stages import denoise
 from streamer.simulation import Scene, sample_settings
 
 #: Terminal and progress go to stderr, so that JSON on stdout stays clean.
@@ -81,20 +77,8 @@ def packaged_denoiser(model: str) -> Denoiser:
     Raises:
         StreamerError: the package or its engine cannot be used.
     """
-    package = load_package(model)
-    network_for = lru_cache(maxsize=1)(partial(compile_engine, package))
-
-    def run(photons: Image) -> Image:
-        frame = Frame(pixels=photons.astype(np.uint16), seq=0)
-        stage = denoise(
-            frame,
-            calibration=Calibration(),
-            network_for=network_for,
-            size_multiple=package.size_multiple,
-        )
-        return stage.image
-
-    return run
+    packaged = Packaged(model)
+    return lambda photons: packaged(photons)[0]
 
 
 def compare(frames: Sequence[HeldOut], model: tuple[str, Denoiser] | None, seed: int) -> list[Score]:
@@ -153,12 +137,10 @@ def main(
     ] = "er-denoise-live",
     seeds: Annotated[str, typer.Option(help="Specimens, e.g. 3,17,40; drawn anew where empty.")] = "",
     frames: Annotated[int, typer.Option(help="Specimens to draw where no seeds are given.", min=2)] = 12,
-    size: Annotated[int, typer.Option(help=f"Pixels a side, a multiple of {SIZE_MULTIPLE}.")] = 600,
+    size: Annotated[int, typer.Option(help="Pixels a side.", min=96)] = 600,
     json_path: Annotated[Path | None, typer.Option("--json", help="Write the numbers here, too.")] = None,
 ) -> None:
     """Print the table of PSNR: raw, tuned filters and a model on the same held-out frames."""
-    if size < SIZE_MULTIPLE or size % SIZE_MULTIPLE:
-        raise typer.BadParameter(f"--size {size}: use a multiple of {SIZE_MULTIPLE}")
     chosen = [int(seed) for seed in seeds.split(",")] if seeds else draw_seeds(frames)
     CONSOLE.print("seeds", ",".join(map(str, chosen)))
     try:

@@ -17,6 +17,7 @@ import pytest
 import tifffile
 from apps_cli import Cli
 
+from streamer.analysis import held_out
 from streamer.core import Frame, Result
 
 ROOT = Path(__file__).parents[2]
@@ -25,6 +26,7 @@ PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglo
 #: Options that make a documented command quick, without changing what it shows.
 QUICKLY = {
     "demo": "--size 256 --frame-ms 40 --quiet",
+    "evaluate": "--frames 2 --size-px 96 --threads 1",
     "train": "--fields 1 --field-px 96 --patch-px 32 --batch 1 --threads 1 --test-frames 2 --every 1000",
 }
 #: Run by tests of their own: it waits for a microscope; it is one of the two commands of the README.
@@ -52,7 +54,22 @@ def workplace(quick_demo: tuple[Path, dict[str, Any]], tmp_path_factory: pytest.
     (folder / "images").mkdir()
     counts = np.random.default_rng(1).poisson(0.3, (2, 64, 64)).astype(np.uint16)
     tifffile.imwrite(folder / "images" / "cell.tif", counts, photometric="minisblack")
+    _expose(folder)
     return folder
+
+
+def _expose(folder: Path) -> None:
+    """Two fields at a low and a high dose, and a prediction of them beside the truth."""
+    for number, frame in enumerate(held_out("er", 2, 8, box_sum=84.0, size_px=160)):
+        images: dict[str, np.ndarray] = {
+            "pairs/low": frame.counts.astype(np.uint16),
+            "pairs/high": frame.reference_a.astype(np.uint16),
+            "predicted": frame.reference_b,
+            "truth": frame.truth,
+        }
+        for place, image in images.items():
+            (folder / place).mkdir(parents=True, exist_ok=True)
+            tifffile.imwrite(folder / place / f"cell{number}.tif", image)
 
 
 @pytest.mark.live
