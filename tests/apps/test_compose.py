@@ -164,11 +164,13 @@ def test_a_splitter_recording_comes_out_as_two_registered_channels(
 
     annotated = zarr.open_group(run.path / "annotated.ome.zarr", mode="r")
     channels = annotated.attrs["ome"]["omero"]["channels"]
-    assert [channel["label"] for channel in channels] == ["denoised red", "denoised green"]
-    red, green = np.asarray(annotated["0"])[0, :, 0]
+    labels = [channel["label"] for channel in channels]
+    assert labels == ["denoised red", "uncertainty red", "denoised green", "uncertainty green"]
+    red, _, green, unsure = np.asarray(annotated["0"])[0, :, 0]
     seen = np.isfinite(green)
     assert seen[:-3, 6:].all()
     assert not seen[:, :5].any()
+    assert (np.isfinite(unsure) == seen).all()
     assert np.corrcoef(red[seen], green[seen])[0, 1] > 0.95
     raw = zarr.open_array(run.path / "raw.ome.zarr" / "0", mode="r")
     np.testing.assert_array_equal(np.asarray(raw)[0, 0, 0], frame.pixels)

@@ -78,5 +78,6 @@ def test_the_recording_holds_every_frame_at_its_place(recordings: dict[str, RunF
     for index in range(PLAN.frames):
         np.testing.assert_array_equal(raw[index, 0, 0], pixels(index))
     annotated = open_annotated(run)
-    assert annotated.shape == (PLAN.time_points, len(PLAN.channels), len(PLAN.z_um), *SHAPE_YX)
+    planes = 2 * len(PLAN.channels)  # denoised and its uncertainty
+    assert annotated.shape == (PLAN.time_points, planes, len(PLAN.z_um), *SHAPE_YX)
     assert np.isfinite(annotated[:]).all()
