@@ -2,9 +2,9 @@
 
     python -m bench.context --causal er-denoise-causal --out bench/results/context.json
 
-Specimens of the test range at the low dose, seen at three moments: at 0.6 s and 4.6 s between frames (a demo's
-pace and that of Rahm et al.), and drifting by four pixels a frame. The single-frame model is shown the newest
-frame, the causal one all three, and once more the newest alone, as at the first frame of a run.
+Specimens of the test range at the low dose, seen at three moments: at 0.6 s and 4.6 s between frames (a
+demo's pace and that of Rahm et al.), and drifting by four pixels a frame. The single-frame model is shown the
+newest frame, the causal one all three, and once more the newest alone, as at the first frame of a run.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Image = NDArray[np.float32]
 def compare(
     single: Sequence[Image], causal: Sequence[Image], exposures: Sequence[ContextExposure], seed: int
 ) -> dict[str, Any]:
-    """Gain of the causal predictions over the single-frame ones in dB, 95 % over frames, and the smear of both."""
+    """Gain of the causal predictions over the single-frame ones in dB (95 % over frames), and both smears."""
     truths = [exposure.truth for exposure in exposures]
     alone, together = (linear_fit_psnr(images, truths) for images in (single, causal))
     low, high = gain_interval_db(together, alone, np.random.default_rng(seed))

@@ -19,6 +19,7 @@ from bench.models_words import (
     standing_of_ours,
 )
 from bench.real_page import real
+from bench.training_page import context, seeds
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "models.md"
@@ -305,6 +306,8 @@ SECTIONS: Mapping[str, Mapping[str, Callable[[Results], str]]] = {
         "training": training,
     },
     "real": {"real": real},
+    "context": {"context": context},
+    "seeds": {"seeds": seeds},
 }
 
 if __name__ == "__main__":

@@ -1,0 +1,55 @@
+"""The sections of docs/models.md on past frames and on training at the first attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bench.models_words import machine_words, markdown
+
+Results = Mapping[str, Any]
+
+
+def context(results: Results) -> str:
+    """What the frames before are worth, still and moving, and how much of them shows."""
+    rows = [
+        (
+            scene,
+            _gain(found["with past"]),
+            f"{found['with past']['share_before']['causal']:.3f}",
+            f"{found['with past']['share_before']['single']:.3f}",
+            _gain(found["without past"]),
+        )
+        for scene, found in results["scenes"].items()
+    ]
+    heads = (
+        "between frames",
+        f"{results['causal']} over {results['single']}, dB (95 %)",
+        "share of the frame before in it",
+        f"in {results['single']}",
+        "without any past, dB (95 %)",
+    )
+    note = (
+        f"{results['frames']} specimens of {results['size_px']}x{results['size_px']} px, "
+        f"median box sum {results['box_sum']:g}, seed {results['seed']}; {machine_words(results['machine'])}."
+    )
+    return f"{markdown(heads, rows)}\n\n{note}"
+
+
+def _gain(found: Results) -> str:
+    low, high = found["gain_db_interval_95"]
+    return f"{found['gain_db']:+.2f} ({low:+.2f} to {high:+.2f})"
+
+
+def seeds(results: Results) -> str:
+    """How many short trainings converged."""
+    recipe = results["recipe"]
+    failed = [
+        f"seed {run['seed']}: {run.get('why', 'no gain')}" for run in results["runs"] if not run["converged"]
+    ]
+    listed = f" Not: {'; '.join(failed)}." if failed else ""
+    return (
+        f"**{results['converged']} of {results['of']}** short trainings converged ({recipe['steps']} steps "
+        f"of {recipe['batch']} patches of {recipe['patch_px']} px, peak learning rate "
+        f"{recipe['learning_rate']:g}, other weights, specimens and noise each).{listed}"
+    )
