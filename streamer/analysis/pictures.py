@@ -32,6 +32,7 @@ def draw_frame(
     truth: Image,
     references: tuple[Image, Image] | None,
     pixel_nm: float,
+    called: str = "truth",
 ) -> None:
     """Every picture of one frame: samples, error maps, FRC curves, rolling FRC maps.
 
@@ -41,17 +42,18 @@ def draw_frame(
         truth: [y, x], or the image that stands for it.
         references: two independent exposures; None holds the predictions against `truth`.
         pixel_nm: pixel size.
+        called: what `truth` is.
     """
     reference, other = references or (truth, None)
-    draw_samples(predictions, truth, folder / f"samples-{stem}.png")
+    draw_samples(predictions, truth, folder / f"samples-{stem}.png", called)
     draw_error_maps(predictions, reference, folder / f"error-map-{stem}.png")
     draw_frc(predictions, reference, other, pixel_nm, folder / f"frc-{stem}.png")
     draw_rolling(predictions, reference, other, pixel_nm, folder / f"rolling-frc-{stem}.png")
 
 
-def draw_samples(predictions: Mapping[str, Image], truth: Image, path: Path) -> None:
+def draw_samples(predictions: Mapping[str, Image], truth: Image, path: Path, called: str = "truth") -> None:
     """The middle of one frame by every method, and the truth; each from 0 to its own 99.8th percentile."""
-    shown = {**predictions, "truth": truth}
+    shown = {**predictions, called: truth}
     figure = _figure(2.6 * len(shown), 2.8)
     for axes, (name, image) in zip(_row(figure, len(shown)), shown.items(), strict=True):
         middle = _middle(image)

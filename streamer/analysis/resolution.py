@@ -27,8 +27,10 @@ STATES: tuple[State, ...] = get_args(State)
 def against_references(predictions: Sequence[Image], frames: Sequence[HeldOut]) -> tuple[Records, States]:
     """Records of every measure of resolution, and the states of their curves (1/7) by whose they are.
 
-    Each prediction is held against `reference_a`, whose noise is independent of its own; what can be had at
-    best is the FRC of `reference_a` and `reference_b`. Frames whose curve does not cross have no value.
+    Each prediction is held against `reference_a`, whose noise is independent of its own; the yardstick, as in
+    the paper, is the FRC of `reference_a` and `reference_b`. It is not the best that can be had: both of its
+    images are noisy, while a prediction need not be, so that a perfect one has a ratio below 1. Frames whose
+    curve does not cross have no value.
     """
     references = [frame.reference_a for frame in frames]
     others = [frame.reference_b for frame in frames]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,11 @@ from streamer.core import Calibration
 from streamer.engines import Precision
 from streamer.errors import SourceError, UsageError
 from streamer.package import ModelPackage, load_package
+from streamer.profile import load_profile
 from streamer.simulation.sampling import STRUCTURES
+
+if TYPE_CHECKING:
+    from streamer.training.images import Image as Recorded
 
 Image = NDArray[np.float32]
 Tick = Callable[[str, int, int], None]
@@ -43,7 +47,9 @@ class EvaluateOptions:
         size_px: height and width of a field.
         pairs: folder of recorded pairs (`low` and `high`) instead of simulated specimens.
         predicted, truth: images that some method predicted, and what they should be, instead of models.
-        pixel_nm: pixel size of recorded images.
+        profile: hardware profile whose calibration makes photons of recorded grey levels.
+        offset_adu, gain_e_per_adu: the same as two numbers; the offset also instead of the profile's.
+        pixel_nm: pixel size of recorded images; None takes the profile's.
         out: folder for tables and pictures; made where it is not there.
         engine, precision, threads: of the networks.
     """
@@ -57,7 +63,10 @@ class EvaluateOptions:
     pairs: Path | None = None
     predicted: Path | None = None
     truth: Path | None = None
-    pixel_nm: float = 20.0
+    profile: str | None = None
+    offset_adu: float | None = None
+    gain_e_per_adu: float | None = None
+    pixel_nm: float | None = None
     out: Path | None = None
     engine: str = "auto"
     precision: Precision | Literal["auto"] = "f32"
@@ -107,8 +116,7 @@ def _require_one_kind_of_input(options: EvaluateOptions) -> None:
         raise UsageError("--predicted: holds the predictions already; leave models and --pairs out")
     if not files and not options.models:
         raise UsageError("no model given; name a denoiser, or give images with --predicted and --truth")
-    if options.pairs is not None and (options.structures or options.levels):
-        raise UsageError("--pairs: has its own structure and dose; leave --simulate and --levels out")
+    _require_no_ignored_option(options)
     if any(not level > 0 or not np.isfinite(level) for level in options.levels):
         raise UsageError(f"--levels {options.levels}: use photon sums above 0, as 9.3,28,84")
     for structure in options.structures:
@@ -120,8 +128,51 @@ def _require_one_kind_of_input(options: EvaluateOptions) -> None:
         raise UsageError(f"--size-px {options.size_px}: too small to be judged; use at least {SMALLEST_PX}")
     if options.out is not None and options.out.exists() and not options.out.is_dir():
         raise UsageError(f"--out {options.out}: is a file; name a folder")
-    if not options.pixel_nm > 0:
+    if options.pixel_nm is not None and not 0 < options.pixel_nm < np.inf:
         raise UsageError(f"--pixel-nm {options.pixel_nm:g}: use the size of a pixel in nm, above 0")
+
+
+def _require_no_ignored_option(options: EvaluateOptions) -> None:
+    of_specimens = {
+        "--simulate": options.structures or None,
+        "--levels": options.levels or None,
+        "--frames": options.frames,
+        "--size-px": options.size_px,
+    }
+    of_images = {
+        "--profile": options.profile,
+        "--offset": options.offset_adu,
+        "--gain": options.gain_e_per_adu,
+        "--pixel-nm": options.pixel_nm,
+    }
+    kind = "--pairs" if options.pairs is not None else "--predicted" if options.predicted is not None else ""
+    told = [name for name, value in (of_specimens if kind else of_images).items() if value is not None]
+    if told:
+        what = f"of simulated specimens, not of {kind}" if kind else "of --pairs and --predicted"
+        raise UsageError(f"{', '.join(told)}: only {what}; leave out")
+
+
+def _calibration(options: EvaluateOptions) -> Calibration:
+    """As in training."""
+    from streamer.apps.train_options import TrainOptions  # needs torch: simulated specimens do without
+    from streamer.apps.train_recorded import calibration_of
+
+    told = TrainOptions(
+        out=Path(),
+        profile=options.profile,
+        offset_adu=options.offset_adu,
+        gain_e_per_adu=options.gain_e_per_adu,
+    )
+    return calibration_of(told)
+
+
+def _pixel_nm(options: EvaluateOptions) -> float:
+    known = options.pixel_nm
+    if known is None and options.profile is not None:
+        known = load_profile(options.profile).pixel_nm
+    if known is None:
+        raise UsageError("nm need the pixel size: give --pixel-nm, or a --profile that states it")
+    return known
 
 
 def _methods(options: EvaluateOptions) -> list[Method]:
@@ -193,7 +244,11 @@ def _of_pairs(options: EvaluateOptions, folder: Path, tick: Tick) -> dict[str, A
     # Their reader belongs to training, which needs torch: simulated specimens are judged without it.
     from streamer.training.pairing import dose_folders, read_pairs
 
-    found = [read_pairs(low, high, Calibration(), day=day) for day, low, high in dose_folders(folder)]
+    calibration, floats = _calibration(options), options.gain_e_per_adu is not None
+    pixel_nm = _pixel_nm(options)
+    found = [
+        read_pairs(low, high, calibration, day=day, floats=floats) for day, low, high in dose_folders(folder)
+    ]
     pairs = [pair for pairing in found for pair in pairing.pairs]
     refused = [line for pairing in found for line in pairing.refused]
     if len(pairs) < 2:
@@ -204,11 +259,11 @@ def _of_pairs(options: EvaluateOptions, folder: Path, tick: Tick) -> dict[str, A
     for number, method in enumerate(methods):
         tick("judging", number, len(methods))
         predictions = [method.denoise(low)[0] for low in lows]
-        reports[method.name] = judge_images(predictions, highs, options.pixel_nm, seed)
+        reports[method.name] = judge_images(predictions, highs, pixel_nm, seed)
     tick("judging", len(methods), len(methods))
     if options.out is not None:
         shown = {method.name: method.denoise(lows[0])[0] for method in methods}
-        pictures.draw_frame(options.out, "pairs", shown, highs[0], None, options.pixel_nm)
+        pictures.draw_frame(options.out, "pairs", shown, highs[0], None, pixel_nm, "high dose")
     about = {"pairs": folder.name, "refused": refused, "seed": seed, "frames": len(pairs)}
     about |= _versions(options)
     judged = {"structure": None, "level": None, **_level(options, methods, reports, lows, seed)}
@@ -219,22 +274,19 @@ def _of_images(options: EvaluateOptions, predicted: Path, truth: Path) -> dict[s
     """Images on disk, in natural order of their names."""
     from streamer.training.images import read_images  # needs torch, as pairs do
 
-    found, expected = (
-        [image.photons for image in read_images(path, Calibration(), floats=True)]
-        for path in (predicted, truth)
-    )
-    if len(found) != len(expected):
-        raise SourceError(
-            f"{predicted}: {len(found)} images, but {truth} holds {len(expected)}; pair them up"
-        )
-    if len(found) < 2:
-        raise SourceError(f"{predicted}: 1 image; intervals need at least 2")
+    told = (options.profile, options.offset_adu, options.gain_e_per_adu)
+    calibration = Calibration() if all(value is None for value in told) else _calibration(options)
+    pixel_nm = _pixel_nm(options)
+    ours, theirs = (read_images(path, calibration, floats=True) for path in (predicted, truth))
+    notes = _paired_up(ours, theirs, predicted, truth)
+    found, expected = ([image.photons for image in images] for images in (ours, theirs))
     seed = options.seed or 0
-    report = judge_images(found, expected, options.pixel_nm, seed)
+    report = judge_images(found, expected, pixel_nm, seed)
     if options.out is not None:
         shown = {"predicted": found[0]}
-        pictures.draw_frame(options.out, "images", shown, expected[0], None, options.pixel_nm)
+        pictures.draw_frame(options.out, "images", shown, expected[0], None, pixel_nm)
     about = {"predicted": predicted.name, "truth": truth.name, "seed": seed, "frames": len(found)}
+    about |= {"notes": notes}
     level: dict[str, Any] = {
         "structure": None,
         "level": None,
@@ -243,6 +295,36 @@ def _of_images(options: EvaluateOptions, predicted: Path, truth: Path) -> dict[s
         "range": {},
     }
     return {"about": about | {"scope-streamer": streamer.__version__}, "levels": [level]}
+
+
+def _paired_up(
+    found: Sequence[Recorded], expected: Sequence[Recorded], predicted: Path, truth: Path
+) -> list[str]:
+    """What the user should know of pairs by order.
+
+    Errors: SourceError for too few, for numbers, and for sizes that differ.
+    """
+    from streamer.training.images import is_stack
+
+    if len(found) != len(expected):
+        raise SourceError(
+            f"{predicted}: {len(found)} images, but {truth} holds {len(expected)}; pair them up"
+        )
+    if len(found) < 2:
+        raise SourceError(f"{predicted}: 1 image; intervals need at least 2")
+    pairs = list(zip(found, expected, strict=True))
+    for one, other in pairs:
+        (y, x), (other_y, other_x) = one.photons.shape, other.photons.shape
+        if (y, x) != (other_y, other_x):
+            raise SourceError(
+                f"{predicted}: {one.name} is {x}x{y} pixels, {other.name} of {truth} {other_x}x{other_y}; "
+                "both must have the same size"
+            )
+    apart = [(one.name, other.name) for one, other in pairs if one.name != other.name]
+    if not apart or (is_stack(predicted) and is_stack(truth)):  # pages pair by number
+        return []
+    count = f"{len(apart)} pair{'s' * (len(apart) > 1)}"
+    return [f"paired by order, names differ in {count}: the first is {apart[0][0]} with {apart[0][1]}"]
 
 
 def _level(

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from functools import partial
+from pathlib import Path
 from statistics import median
 
 import numpy as np
@@ -16,13 +17,14 @@ from torch import nn
 
 import streamer
 from streamer.apps.train_options import Lesson, Tick, TrainOptions, require_consistent
+from streamer.apps.train_packages import architecture_of, guide_of, package_notes, start_of
 from streamer.apps.train_recorded import noisy_lesson, pair_lesson
 from streamer.apps.train_search import search_recipe
 from streamer.apps.train_simulated import simulated_lesson
 from streamer.engines.cpu import cpu_name, instruction_set
-from streamer.errors import PackageError, UsageError
+from streamer.errors import UsageError
 from streamer.networks import build, size_multiple
-from streamer.package import ModelPackage, load_package
+from streamer.package import ModelPackage
 from streamer.training import History, Progress, Recipe, Rhythm, Trained, export_package, fit, load_network
 from streamer.training.checkpoint import stored_steps
 from streamer.training.optimise import initialise
@@ -49,24 +51,26 @@ def train(
     how far it is, `note(line)` what the user should know. A checkpoint lies in the folder until the package
     stands: the same call goes on from it. Equal recipes give equal weights on one kind of machine.
 
-    Errors: UsageError for options that do not go together; SourceError for images that cannot be used;
-    PackageError for an unusable package; RunError where the training diverges.
+    Errors: UsageError for options that do not go together, or a folder that cannot be made;
+    SourceError for images that cannot be used; PackageError for an unusable package;
+    RunError where the training diverges.
     """
     require_consistent(options, recipe)
-    guide = load_package(options.denoiser).require("denoiser") if options.denoiser else None
-    start = _start(options)
+    guide, start = guide_of(options), start_of(options)
     device = _device(options, recipe)
     if options.threads:
         torch.set_num_threads(options.threads)
     if start:
         digest = _weights_sha256(start)[:16]
         recipe = replace(recipe, start=f"{start.id} {digest}", architecture=_architecture_name(start))
-    architecture = _architecture(options, recipe, start)
+    architecture = architecture_of(options, recipe, start)
     begin = partial(_begin, architecture, start)
+    _make_folder(options.out)
+    for line in package_notes(options):
+        note(line)
     lesson = _lesson(options, recipe, guide, tick)
     for line in lesson.notes:
         note(line)
-    options.out.mkdir(parents=True, exist_ok=True)
     if options.search:
         chosen, trials = search_recipe(options, lesson, begin, device, tick)
         lesson = lesson.under(chosen)
@@ -74,7 +78,7 @@ def train(
     network = begin(lesson.recipe)
     lesson = lesson.under(_with_steps(options, lesson, network, device))
     history = History()
-    best, minutes = _fit(options, lesson, network, history, device, tick)
+    best = _fit(options, lesson, network, history, device, tick)
     finished = lesson.finish(best, architecture, tick)
     scores = lesson.judge(finished.network, tick)
     trained = Trained(
@@ -84,7 +88,7 @@ def train(
         recipe=lesson.recipe,
         data=finished.story,
         command=command if options.minutes is None else f"{command} --steps {lesson.recipe.steps}",
-        made_with=_made_with(minutes, device, guide, start),
+        made_with=_made_with(history, device, guide, start),
         scores=scores,
         history=history,
         segmenter=options.segmenter,
@@ -96,44 +100,26 @@ def train(
     return scores
 
 
+def _make_folder(out: Path) -> None:
+    """Make the package's folder, before anything that takes long.
+
+    Errors: UsageError where that cannot be, or nothing can be written there.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "checkpoint.partial").touch()
+        (out / "checkpoint.partial").unlink()
+    except OSError as error:
+        problem = "is a file" if out.is_file() else f"cannot be written ({error.strerror})"
+        raise UsageError(f"--out {out}: {problem}; name another folder") from None
+
+
 def _lesson(options: TrainOptions, recipe: Recipe, guide: ModelPackage | None, tick: Tick) -> Lesson:
     if options.source == "pairs":
         return pair_lesson(options, recipe, tick)
     if options.source == "noisy":
         return noisy_lesson(options, recipe, tick)
     return simulated_lesson(options, recipe, guide, tick)
-
-
-def _start(options: TrainOptions) -> ModelPackage | None:
-    """The package to go on from.
-
-    Errors: PackageError for one that was not made here: nothing tells how it scales photons.
-    """
-    if options.start is None:
-        return None
-    package = load_package(options.start)
-    if package.kind is None or not package.config.architecture:
-        raise PackageError(
-            f"{package.id}: was not made by `streamer train`, so nothing says how it scales photons; "
-            "start from a package that was, or train anew"
-        )
-    return package.require("denoiser")
-
-
-def _architecture(options: TrainOptions, recipe: Recipe, start: ModelPackage | None) -> Mapping[str, object]:
-    """Name and settings of the network, without the second head, which comes last.
-
-    Errors: UsageError where the package to go on from has another number of frames.
-    """
-    if start is None:
-        return options.architecture(recipe)
-    stated = {name: value for name, value in start.config.architecture.items() if name != "uncertainty"}
-    if stated.get("frames", 1) != recipe.frames:
-        raise UsageError(
-            f"--start {start.id} --frames {recipe.frames}: it is shown {stated.get('frames', 1)}; "
-            f"give --frames {stated.get('frames', 1)}"
-        )
-    return stated
 
 
 def _architecture_name(start: ModelPackage) -> Architecture:
@@ -202,20 +188,18 @@ def _fit(
     history: History,
     device: torch.device,
     tick: Tick,
-) -> tuple[nn.Module, float]:
-    """The trained network, and the minutes of this call."""
+) -> nn.Module:
+    """The trained network."""
 
     def report(progress: Progress) -> None:
         scores = ", ".join(f"{name} {value:.3f}" for name, value in progress.scores.items())
         words = f"loss {progress.loss:.3f}, {scores}" if scores else ""
         tick("training", progress.step, lesson.recipe.steps, words)
 
-    started = time.monotonic()
     rhythm = Rhythm(every=options.every, checkpoint=options.out / "checkpoint.pt")
-    best = fit(
+    return fit(
         network, lesson.examples, lesson.loss, lesson.recipe, rhythm, report, history=history, device=device
     )
-    return best, (time.monotonic() - started) / 60
 
 
 def _differences(chosen: Recipe, base: Recipe) -> str:
@@ -229,9 +213,9 @@ def _differences(chosen: Recipe, base: Recipe) -> str:
 
 
 def _made_with(
-    minutes: float, device: torch.device, guide: ModelPackage | None, start: ModelPackage | None
+    history: History, device: torch.device, guide: ModelPackage | None, start: ModelPackage | None
 ) -> dict[str, str]:
-    """Versions and machine; `minutes` of this call alone, where it went on from a checkpoint."""
+    """Versions, machine, and how long it took."""
     packages = {"denoiser": guide, "started from": start}
     named = {
         role: f"{package.id}, weights.pt sha256 {_weights_sha256(package)}"
@@ -246,7 +230,7 @@ def _made_with(
         "python": platform.python_version(),
         "processor": f"{cpu_name()} ({instruction_set()}), {torch.get_num_threads()} threads",
         **card,
-        "minutes of training": f"{minutes:.1f}",
+        "minutes of training": f"{history.seconds / 60:.1f}",
         **named,
     }
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from streamer.errors import UsageError
 from streamer.networks import size_multiple
+from streamer.simulation import STRUCTURES
 from streamer.training import ARCHITECTURES, Batch, DataStory, Examples, Kind, Recipe, denoiser_architecture
 from streamer.training.pairing import MAX_SHIFT_PX
 
@@ -167,10 +168,15 @@ def require_consistent(options: TrainOptions, recipe: Recipe) -> None:
 
 
 def _conflicts(options: TrainOptions, recipe: Recipe) -> tuple[tuple[bool, str], ...]:
+    unknown = [structure for structure in recipe.structures if structure not in STRUCTURES]
     segmenter, recorded = options.kind == "segmenter", options.source != "simulated"
     told = options.offset_adu is not None or options.gain_e_per_adu is not None
     default = Recipe()
     return (
+        (
+            bool(unknown),
+            f"--simulate {', '.join(unknown)}: use {', '.join(STRUCTURES)}, or several with commas",
+        ),
         (
             bool(options.noisy) and bool(options.pairs or options.low or options.high),
             "--noisy with pairs: a training learns from one of them; leave the other out",
@@ -198,6 +204,10 @@ def _conflicts(options: TrainOptions, recipe: Recipe) -> tuple[tuple[bool, str],
         (
             segmenter and (recipe.architecture, recipe.frames) != (default.architecture, default.frames),
             "--kind segmenter: has one architecture, of one frame; leave --architecture and --frames out",
+        ),
+        (
+            segmenter and recipe.loss != default.loss,
+            f"--kind segmenter --loss {recipe.loss}: its loss is a cross-entropy; leave --loss out",
         ),
         (
             segmenter and options.segmenter is not None,

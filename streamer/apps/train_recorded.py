@@ -32,7 +32,7 @@ from streamer.training.pairing import (
 )
 from streamer.training.pairs import PairExamples, foreground_box_sum
 from streamer.training.rescale import Rescale, apply_scale, fit_rescale
-from streamer.training.split import Split, split_by_day
+from streamer.training.split import Split, counted, split_by_day
 from streamer.training.tasks import expected
 from streamer.training.thinned import ThinnedExamples
 
@@ -78,9 +78,10 @@ def pair_lesson(options: TrainOptions, recipe: Recipe, tick: Tick) -> Lesson:
     training, validation = ([pairs[index] for index in side] for side in (split.training, split.validation))
     multiple = size_multiple(options.architecture(recipe))
     probe = PairExamples(training, recipe, validation, multiple=multiple)
+    _require_brighter(probe.ratio, options)
     recipe = replace(recipe, data=_digest([p.low for p in pairs] + [p.high for p in pairs]))
     notes = [
-        *_notes(len(pairs), "pairs", split),
+        *_notes(len(pairs), "pair", split),
         shifts_in_words(pairs),
         *(f"left out: {line}" for line in refused),
     ]
@@ -121,7 +122,7 @@ def noisy_lesson(options: TrainOptions, recipe: Recipe, tick: Tick) -> Lesson:
         training=training,
         validation=validation,
         split=split,
-        notes=tuple(_notes(len(images), "images", split)),
+        notes=tuple(_notes(len(images), "image", split)),
         days_from=_days_from([image.day_from for image in images]),
     )
 
@@ -178,12 +179,13 @@ class _PairLesson:
         ratio = self.examples.ratio
         scale = "its weights hold it" if rescale.applied else "not applied, its last layer cannot hold it"
         words = (
-            f"{len(self.training)} recorded pairs to learn from, {len(self.validation)} to judge by; "
-            + _days(self.split, self.days_from),
+            f"{counted(len(self.training), 'recorded pair')} to learn from, "
+            f"{len(self.validation)} to judge by; " + _days(self.split, self.days_from),
             f"{ratio:.1f} times as many photons at high dose; targets are brought to the low dose by it",
-            f"{shifts_in_words(pairs)}; {len(self.refused)} pairs were left out",
-            f"one scale for the model, {rescale.scale:.4f}, fitted on {fitted_on} training pairs within the "
-            f"1st-99th percentile ({scale}); an offset beside it would be {rescale.fitted_offset:.4f}",
+            f"{shifts_in_words(pairs)}; left out: {counted(len(self.refused), 'pair')}",
+            f"one scale for the model, {rescale.scale:.4f}, fitted on "
+            f"{counted(fitted_on, 'training pair')} within the 1st-99th percentile "
+            f"({scale}); an offset beside it would be {rescale.fitted_offset:.4f}",
         )
         facts = {
             "training": len(self.training),
@@ -227,8 +229,8 @@ class _NoisyLesson:
 
     def finish(self, network: nn.Module, architecture: Mapping[str, object], tick: Tick) -> Finished:
         words = (
-            f"{len(self.training)} noisy images to learn from, {len(self.validation)} to judge by; "
-            + _days(self.split, self.days_from),
+            f"{counted(len(self.training), 'noisy image')} to learn from, "
+            f"{len(self.validation)} to judge by; " + _days(self.split, self.days_from),
             _METHODS[self.options.method],
             "it was trained in photons on the images' own counts, so its output needs no scale and no offset",
         )
@@ -286,8 +288,23 @@ def _read_pairs(options: TrainOptions, tick: Tick) -> Pairing:
     return pairing
 
 
+def _require_brighter(ratio: float, options: TrainOptions) -> None:
+    """UsageError where the high dose is not the higher one."""
+    if ratio <= 1:
+        told = f"--pairs {options.pairs}" if options.pairs else f"--low {options.low} --high {options.high}"
+        cure = "the folders low and high" if options.pairs else "--low and --high"
+        raise UsageError(
+            f"{told}: the high-dose images hold {ratio:.3g} times the photons of the low-dose ones; "
+            f"swap {cure}"
+        )
+
+
 def _notes(count: int, what: str, split: Split) -> list[str]:
-    few = [f"{count} {what}: few; expect a network that knows these fields by heart"] if count < FEW else []
+    few = (
+        [f"{counted(count, what)}: few; expect a network that knows these fields by heart"]
+        if count < FEW
+        else []
+    )
     return [*few, *([split.warning] if split.warning else [])]
 
 

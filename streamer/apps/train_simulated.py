@@ -14,7 +14,8 @@ from streamer.analysis import TEST_SEED, held_out
 from streamer.apps.train_options import Finished, Images, Lesson, Tick, TrainOptions, middle
 from streamer.errors import UsageError
 from streamer.package import ModelPackage
-from streamer.simulation import STRUCTURES, SceneSettings
+from streamer.simulation import SceneSettings
+from streamer.simulation.depth import STACK_PIXEL_NM
 from streamer.simulation.sampling import Split
 from streamer.training import (
     Batch,
@@ -53,13 +54,7 @@ _Dose = Callable[[int], float]
 
 
 def simulated_lesson(options: TrainOptions, recipe: Recipe, guide: ModelPackage | None, tick: Tick) -> Lesson:
-    """Simulate the fields, and say what is learned from them.
-
-    Errors: UsageError for an unknown structure.
-    """
-    for structure in recipe.structures:
-        if structure not in STRUCTURES:
-            raise UsageError(f"--simulate {structure}: use {', '.join(STRUCTURES)}, or several with commas")
+    """Simulate the fields, and say what is learned from them."""
     if recipe.frames > 1:
         several = [_several(split, recipe, tick) for split in ("train", "validation")]
         return _ContextLesson(options, recipe, several[0], several[1])
@@ -169,7 +164,8 @@ class _ContextLesson:
         predictions, truths = zip(
             *((expected(network, counts), truth) for counts, truth in shown), strict=True
         )
-        return list(predictions), list(truths), SceneSettings(seed=0).pixel_nm
+        pixel_nm = STACK_PIXEL_NM if self.recipe.context == "z" else SceneSettings(seed=0).pixel_nm
+        return list(predictions), list(truths), pixel_nm
 
     def test_input(self, multiple: int) -> _Image:
         counts, _ = next(self._shown(self.validation[:1], lambda _: SEARCH_BOX_SUM))

@@ -37,7 +37,14 @@ def evaluate(
     frames: Annotated[int | None, typer.Option(help="Specimens; default as the model card.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Default that of the model card.")] = None,
     size_px: Annotated[int | None, typer.Option(help="Height and width of a field.")] = None,
-    pixel_nm: Annotated[float, typer.Option(help="Pixel size of --pairs and --predicted.")] = 20.0,
+    profile: Annotated[
+        str | None, typer.Option(help="Hardware profile that makes photons of grey levels of --pairs.")
+    ] = None,
+    offset: Annotated[float | None, typer.Option(help="Grey level of no light.")] = None,
+    gain: Annotated[float | None, typer.Option(min=1e-6, help="Photons per grey level.")] = None,
+    pixel_nm: Annotated[
+        float | None, typer.Option(help="Pixel size of --pairs and --predicted; default the profile's.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for tables (CSV, JSON) and pictures.")] = None,
     engine: options.Engine = "auto",
     precision: options.Precision = "f32",
@@ -52,6 +59,7 @@ def evaluate(
     Examples:
       streamer evaluate er-denoise-live
       streamer evaluate my-denoiser er-denoise-live --levels 9.3,28,84 --out evaluation
+      streamer evaluate my-denoiser --pairs pairs --offset 100 --gain 0.5 --pixel-nm 20
       streamer evaluate --predicted predicted.tif --truth truth.tif --pixel-nm 20
     """
     from streamer.apps.evaluate import EvaluateOptions
@@ -59,7 +67,7 @@ def evaluate(
 
     wanted = EvaluateOptions(
         models=tuple(models or ()),
-        structures=tuple(simulate.split(",")) if simulate else (),
+        structures=tuple(part.strip() for part in simulate.split(",")) if simulate else (),
         levels=_numbers(levels),
         frames=frames,
         seed=seed,
@@ -67,6 +75,9 @@ def evaluate(
         pairs=pairs,
         predicted=predicted,
         truth=truth,
+        profile=profile,
+        offset_adu=offset,
+        gain_e_per_adu=gain,
         pixel_nm=pixel_nm,
         out=out,
         engine=engine,
@@ -83,6 +94,8 @@ def evaluate(
         _show(console, level, evaluation["about"])
     for line in evaluation["about"].get("refused", ()):
         console.print(f"pair left out: {line}", highlight=False)
+    for line in evaluation["about"].get("notes", ()):
+        console.print(line, highlight=False)
     if out is not None:
         console.print(f"tables and pictures are in {out}", highlight=False)
 

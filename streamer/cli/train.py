@@ -198,7 +198,10 @@ def _in_words(scores: Mapping[str, Any]) -> str:
         )
     if "iou" in scores:
         return ", ".join(f"{name} {value:.3f}" for name, value in scores["iou"].items()) + " (IoU)"
-    shown = {"gain_db": "dB PSNR over the low-dose frames", "noise_removed": "of the noise removed"}
+    if "noise_removed" in scores:
+        removed = scores["noise_removed"]
+        return f"{removed:.1%} of the noise removed" if removed >= 0 else "more noise than in the raw images"
+    shown = {"gain_db": "dB PSNR over the low-dose frames"}
     return ", ".join(
         f"{value:.3g} {shown.get(name, name.replace('_', ' '))}"
         for name, value in scores.items()
@@ -207,10 +210,29 @@ def _in_words(scores: Mapping[str, Any]) -> str:
 
 
 def _next(folder: Path, typed: Mapping[str, Any]) -> str:
-    """The command that judges the model."""
-    if "pairs" in typed:
-        return f"streamer evaluate {folder} --pairs {typed['pairs']}"
-    return f"streamer evaluate {folder}"
+    """The command that judges the model, on images of its own kind."""
+    judge = f"streamer evaluate {folder}"
+    if not typed.keys() & {"pairs", "low", "noisy"}:
+        return judge
+    photons = "".join(f" --{name} {typed[name]}" for name in ("profile", "offset", "gain") if name in typed)
+    if "profile" not in typed:
+        photons += " --pixel-nm NM"
+    pairs = typed.get("pairs") or _folder_of_pairs(typed)
+    if pairs:
+        return f"{judge} --pairs {pairs}{photons}"
+    missing = (
+        "noisy images hold no truth to judge by; pairs do" if "noisy" in typed else "pairs in one folder"
+    )
+    return f"{judge} --pairs FOLDER{photons} ({missing}: FOLDER/low, FOLDER/high)"
+
+
+def _folder_of_pairs(typed: Mapping[str, Any]) -> Path | None:
+    """What `--pairs` would call the two folders; None where they do not lie so."""
+    low, high = typed.get("low"), typed.get("high")
+    if not (isinstance(low, Path) and isinstance(high, Path)):
+        return None
+    so = low.parent == high.parent and (low.name, high.name) == ("low", "high")
+    return low.parent if so and low.is_dir() and high.is_dir() else None
 
 
 @contextmanager

@@ -120,13 +120,21 @@ def median_box_sum(counts: Image, labels: NDArray[np.uint8], size: int = 10) -> 
 
 
 def gain_interval_db(
-    method: Quality, reference: Quality, rng: np.random.Generator, draws: int = 2_000
+    method: Quality,
+    reference: Quality,
+    rng: np.random.Generator,
+    draws: int = 2_000,
+    sizes: Sequence[int] | None = None,
 ) -> tuple[float, float]:
     """95 % interval of how much higher a method's PSNR is than a reference's on the same frames, in dB.
 
-    Percentile bootstrap over frames, which all have the same size; the fits stay as they are.
+    Percentile bootstrap over frames; the fits stay as they are. `sizes` are the frames' numbers of pixels,
+    by which their errors count; None: all are equal.
     """
     picks = rng.integers(len(method.frame_psnr_db), size=(draws, len(method.frame_psnr_db)))
-    errors, against = (10.0 ** (-quality.frame_psnr_db[picks] / 10.0) for quality in (method, reference))
+    weights = np.ones(len(method.frame_psnr_db)) if sizes is None else np.array(sizes) / np.mean(sizes)
+    errors, against = (
+        10.0 ** (-quality.frame_psnr_db[picks] / 10.0) * weights[picks] for quality in (method, reference)
+    )
     low, high = np.quantile(10.0 * np.log10(against.mean(axis=1) / errors.mean(axis=1)), [0.025, 0.975])
     return float(low), float(high)

@@ -8,10 +8,13 @@ from dataclasses import asdict
 from typing import Any
 
 from streamer.analysis import MEASURES
+from streamer.simulation import SceneSettings
+from streamer.simulation.depth import STACK_PIXEL_NM
 from streamer.simulation.sampling import RANGES
 from streamer.simulation.structures import actin_rings, microtubules, mitochondria, puncta
 from streamer.training.describe import Trained
 from streamer.training.recipe import CLASSES
+from streamer.training.split import counted
 
 #: Rows of the table; every measure stands in training.json and comes out of `streamer evaluate`.
 _SHOWN = (
@@ -71,7 +74,8 @@ def _tensor_words(trained: Trained) -> str:
         words.append(f"Input channels: {', '.join(trained.inputs)}; what does not exist repeats the nearest.")
     if trained.states_deviation:
         words.append(
-            "Channel 2 is a standard deviation: photons +- 1.645 of it cover 90 % of held-out pixels."
+            "Channel 2 is a standard deviation, scaled so that photons +- 1.645 of it cover 90 % of held-out "
+            "pixels of its own kind; the coverage measured stands in the table below."
         )
     return " ".join(words)
 
@@ -115,16 +119,17 @@ def _row(name: str, measured: Mapping[str, Any]) -> str:
 
 
 def _pair_results(scores: Mapping[str, Any]) -> str:
-    low, high = scores["gain_db_interval_95"]
-    return f"""{scores["frames"]} pairs held out whole; one linear fit per method over all of them. The
-high-dose frames have noise of their own, which bounds every value.
+    interval = scores["gain_db_interval_95"]
+    ends = " to ".join(f"{end:.2f}" for end in interval) if interval else "one pair: no interval"
+    return f"""{counted(scores["frames"], "pair")} held out whole; one linear fit per method over all of
+them. The high-dose frames have noise of their own, which bounds every value.
 
 | | PSNR against the high-dose frames, dB |
 |---|---|
 | low-dose frames | {scores["psnr_raw_db"]:.2f} |
 | denoised | {scores["psnr_denoised_db"]:.2f} |
 | gain | {scores["gain_db"]:.2f} |
-| 95 % interval of the gain over pairs | {low:.2f} to {high:.2f} |"""
+| 95 % interval of the gain over pairs | {ends} |"""
 
 
 def _segmenter_results(scores: Mapping[str, Any]) -> str:
@@ -170,7 +175,7 @@ def _ranges(structure: str) -> str:
 
 
 def _limits(trained: Trained) -> str:
-    lines = [*(_SIMULATED if trained.data.source == "simulated" else _RECORDED), _HYPOTHESIS]
+    lines = [*(_simulated_limits(trained) if trained.data.source == "simulated" else _RECORDED), _HYPOTHESIS]
     lines.append(_ATTENTION if _sees_everything(trained.architecture) else _LOCAL)
     return "\n".join(f"- {line}" for line in lines)
 
@@ -181,12 +186,20 @@ def _sees_everything(architecture: Mapping[str, object]) -> bool:
     return name == "unet-rcan" or (name != "care-unet" and bool(architecture.get("attention", True)))
 
 
+def _simulated_limits(trained: Trained) -> tuple[str, ...]:
+    stacks = trained.recipe.frames > 1 and trained.recipe.context == "z"
+    pixel_nm = STACK_PIXEL_NM if stacks else SceneSettings(seed=0).pixel_nm
+    return (_SIMULATED, f"Pixels of {pixel_nm:g} nm, {_OUTSIDE}")
+
+
 _SIMULATED = (
     "Trained on **simulated specimens only** (`streamer.simulation`: drawn structure, a Gaussian STED\n"
     "  point-spread function, Poisson photons). It has not seen a real cell; on real images its output is a\n"
-    "  hypothesis that the guards, and you, must check.",
-    "Pixels of 20 nm, one detector that counts photons. Other pixel sizes, structures or detectors\n"
-    "  are outside what it knows, and the range guard can only tell by the photon level.",
+    "  hypothesis that the guards, and you, must check."
+)
+_OUTSIDE = (
+    "one detector that counts photons. Other pixel sizes, structures or detectors\n"
+    "  are outside what it knows, and the range guard can only tell by the photon level."
 )
 _RECORDED = (
     "Knows the microscope, pixel size, structure and photon range of the images above, and no other; the\n"

@@ -66,6 +66,7 @@ def _read(path: Path) -> dict[str, Any]:
         state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
     except Exception:  # a damaged file can raise nearly anything
         state = {}
-    if {"recipe", "step", "history", "network", "mean", "optimizer"} <= state.keys():
+    known = {"recipe", "step", "history", "network", "mean", "optimizer"} <= state.keys()
+    if known and "seconds" in state["history"]:
         return state
     raise UsageError(f"{path}: no checkpoint of this version; delete the file to start anew")

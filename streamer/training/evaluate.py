@@ -69,12 +69,14 @@ def _gain(report: Mapping[str, object], frames: Sequence[HeldOut]) -> dict[str, 
     return _gain_words(found, raw)
 
 
-def _gain_words(found: Quality, raw: Quality) -> dict[str, object]:
-    interval = gain_interval_db(found, raw, np.random.default_rng(TEST_SEED))
+def _gain_words(found: Quality, raw: Quality, sizes: Sequence[int] | None = None) -> dict[str, object]:
+    """The gain, and its interval over several frames; `sizes` in pixels where they differ."""
+    several = len(raw.frame_psnr_db) > 1
+    interval = gain_interval_db(found, raw, np.random.default_rng(TEST_SEED), sizes=sizes)
     return {
         "psnr_raw_db": round(raw.psnr_db, 3),
         "gain_db": round(found.psnr_db - raw.psnr_db, 3),
-        "gain_db_interval_95": [round(value, 3) for value in interval],
+        "gain_db_interval_95": [round(value, 3) for value in interval] if several else None,
     }
 
 
@@ -83,7 +85,12 @@ def judge_pairs(denoise: Denoise, pairs: Sequence[Exposed]) -> dict[str, object]
     targets = [pair.target for pair in pairs]
     found = linear_fit_psnr([denoise(pair.photons)[0] for pair in pairs], targets)
     raw = linear_fit_psnr([pair.photons for pair in pairs], targets)
-    return {"frames": len(pairs), "psnr_denoised_db": round(found.psnr_db, 3), **_gain_words(found, raw)}
+    sizes = [target.size for target in targets]
+    return {
+        "frames": len(pairs),
+        "psnr_denoised_db": round(found.psnr_db, 3),
+        **_gain_words(found, raw, sizes),
+    }
 
 
 def low_dose_exposures(count: int, seed: int, field_px: int) -> tuple[Exposure, ...]:

@@ -22,12 +22,13 @@ class Progress:
 
 @dataclass(slots=True)
 class History:
-    """Losses, averaged over `BIN_STEPS` steps, the validation scores, and the loss of the first step."""
+    """Losses, averaged over `BIN_STEPS` steps, validation scores, the first loss, the seconds taken."""
 
     loss: list[tuple[int, float]] = field(default_factory=list)
     scores: list[tuple[int, Mapping[str, float]]] = field(default_factory=list)
     first_loss: float | None = None
     pending: list[float] = field(default_factory=list)
+    seconds: float = field(default=0.0, compare=False)
 
     def add(self, progress: Progress) -> None:
         """Take in one step."""
@@ -47,12 +48,14 @@ class History:
             "scores": [(step, dict(scores)) for step, scores in self.scores],
             "first_loss": self.first_loss,
             "pending": list(self.pending),
+            "seconds": self.seconds,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up a stored state."""
         self.loss, self.scores = list(state["loss"]), list(state["scores"])
         self.first_loss, self.pending = state["first_loss"], list(state["pending"])
+        self.seconds = float(state["seconds"])
 
     def to_dict(self) -> dict[str, object]:
         """For training.json."""

@@ -65,6 +65,7 @@ def fit(
     stepper = Stepper(network, recipe, device)
     first = checkpoint.resume(rhythm.checkpoint, recipe, network, mean, stepper, history)
     stored_s = time.monotonic()
+    began_s = stored_s - history.seconds
     for step in range(first, recipe.steps):
         rate = learning_rate(recipe, step)
         torch.manual_seed(recipe.seed * 1_000_003 + step)
@@ -78,6 +79,7 @@ def fit(
             step=step + 1, loss=cost, learning_rate=rate, scores=examples.score(mean) if due else {}
         )
         history.add(progress)
+        history.seconds = time.monotonic() - began_s
         report(progress)
         if rhythm.checkpoint and (due or time.monotonic() - stored_s > rhythm.store_s):
             checkpoint.store(rhythm.checkpoint, recipe, step + 1, network, mean, stepper, history)

@@ -14,6 +14,7 @@ from streamer.core import Calibration
 from streamer.errors import SourceError
 from streamer.training.images import DaySource, Image, is_stack, read_images
 from streamer.training.register import LEAST_LIKENESS, Shift, align, find_shift
+from streamer.training.split import counted
 
 #: Largest shift between the images of a pair, pixels.
 MAX_SHIFT_PX = 10.0
@@ -126,7 +127,8 @@ def shifts_in_words(pairs: Sequence[Pair]) -> str:
     moved = sum(pair.shift.is_worth_moving for pair in pairs)
     errors = float(np.median([pair.shift.error_px for pair in pairs]))
     return (
-        f"shifts of {len(pairs)} pairs: median {np.median(lengths):.2f} px, largest {lengths.max():.2f} px, "
+        f"shifts of {counted(len(pairs), 'pair')}: median {np.median(lengths):.2f} px, "
+        f"largest {lengths.max():.2f} px, "
         f"known to about {errors:.2f} px; {moved} moved and cropped"
     )
 

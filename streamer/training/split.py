@@ -34,6 +34,11 @@ class Split:
     warning: str
 
 
+def counted(number: int, what: str) -> str:
+    """So many of something, in words: 1 pair, 2 pairs."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def split_by_day(days: Sequence[str], seed: int) -> Split:
     """About 90/10 by acquisition day of each image; by image where all are of one day.
 
@@ -41,7 +46,7 @@ def split_by_day(days: Sequence[str], seed: int) -> Split:
     """
     if len(days) < 2:
         raise SourceError(
-            f"{len(days)} usable images: too few; at least one trains and one judges, give more"
+            f"{counted(len(days), 'usable image')}: too few; at least one trains and one judges, give more"
         )
     rng = np.random.default_rng((seed, 31))
     counts = Counter(days)

@@ -113,17 +113,22 @@ class ThinnedExamples:
 
 def _refuse_grey_levels(images: Sequence[Plane], what: str) -> None:
     """UsageError for images whose values or whose noise are not those of counted photons."""
-    cure = "give raw counts, or learn with --method noise2void"
     for index, image in enumerate(images, start=1):
         if not is_counts(image):
             raise UsageError(
                 f"{what} image {index} of {len(images)}: holds values that are not whole numbers from 0 on, "
-                f"so its photons cannot be thinned; {cure}"
+                f"so its photons cannot be thinned; give raw counts, with --offset the "
+                "grey level of no light; for cameras with read noise learn with --method noise2void"
             )
     ratios = [noise_ratio(np.ascontiguousarray(image, np.float32)) for image in images]
     middle, (low, high) = float(np.median(ratios)), NOISE_RATIO
     if not low <= middle <= high:
+        cause = (
+            "too little: tell the grey level of no light (--offset), then photons per grey level (--gain)"
+            if middle < low
+            else "too much: tell photons per grey level (--gain); for read noise use --method noise2void"
+        )
         raise UsageError(
             f"{what} images: their noise has {middle:.2g} times the variance of counted photons (accepted "
-            f"{low:g}-{high:g}), so these are grey levels; {cure}"
+            f"{low:g}-{high:g}), {cause}"
         )

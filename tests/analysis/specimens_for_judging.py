@@ -15,8 +15,8 @@ Image = NDArray[np.float32]
 
 @lru_cache(maxsize=1)
 def frames() -> tuple[HeldOut, ...]:
-    """Four ER fields of 192 x 192 pixels at the low dose."""
-    return held_out("er", 4, 5, size_px=192)
+    """Six ER fields of 192 x 192 pixels at the low dose."""
+    return held_out("er", 6, 5, size_px=192)
 
 
 def raw(photons: Image) -> tuple[Image, None]:

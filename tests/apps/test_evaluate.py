@@ -14,13 +14,14 @@ import tifffile
 from numpy.typing import NDArray
 from tiny_package import MakePackage, rewrite
 
-from streamer.analysis import TEST_FRAMES, TEST_SEED, held_out
+from streamer.analysis import TEST_FRAMES, TEST_SEED, held_out, pictures
 from streamer.apps.evaluate import EvaluateOptions, evaluate
 from streamer.apps.evaluated import Judged, RangeOpinion, denoise_by, judged_on
 from streamer.engines import compile_engine
 from streamer.errors import SourceError, UsageError
 from streamer.package import load_package
 
+COUNTS: dict[str, Any] = {"offset_adu": 0.0, "gain_e_per_adu": 1.0, "pixel_nm": 20.0}
 SMALL: dict[str, Any] = {"frames": 2, "size_px": 72, "seed": 3, "threads": 1}
 
 
@@ -133,16 +134,41 @@ def exposures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_recorded_pairs_are_judged_against_the_high_dose(
-    exposures: Path, make_package: MakePackage, tmp_path: Path
+    exposures: Path, make_package: MakePackage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = EvaluateOptions(models=(str(make_package("one")),), pairs=exposures, out=tmp_path, threads=1)
+    shown: dict[str, Any] = {}
+    monkeypatch.setattr(pictures, "draw_samples", lambda *of: shown.update(called=of[-1]))
+    options = EvaluateOptions(
+        models=(str(make_package("one")),), pairs=exposures, out=tmp_path, threads=1, **COUNTS
+    )
     found = evaluate(options)
     (level,) = found["levels"]
     assert list(level["methods"]) == ["raw", "one"]
     assert level["methods"]["raw"]["frames"] == 3
     assert level["methods"]["raw"]["metrics"]["frc_nm"]["value"] > 40
     assert (found["about"]["pairs"], found["about"]["refused"]) == (exposures.name, [])
-    assert (tmp_path / "samples-pairs.png").exists()
+    assert shown == {"called": "high dose"}
+    assert (tmp_path / "frc-pairs.png").exists()
+
+
+def test_grey_levels_of_pairs_become_photons_as_told(exposures: Path, make_package: MakePackage) -> None:
+    options = EvaluateOptions(models=(str(make_package("one")),), pairs=exposures, threads=1, **COUNTS)
+    counts, halves = (
+        evaluate(replace(options, gain_e_per_adu=gain))["levels"][0]["methods"]["raw"]["metrics"]
+        for gain in (1.0, 0.5)
+    )
+    assert halves["mae"]["value"] == pytest.approx(counts["mae"]["value"] / 2, rel=0.03)
+    assert halves["ssim"]["value"] == pytest.approx(counts["ssim"]["value"], abs=0.03)
+
+
+def test_nothing_about_recorded_images_is_guessed(exposures: Path) -> None:
+    options = EvaluateOptions(models=("er-denoise-live",), pairs=exposures)
+    with pytest.raises(UsageError, match="grey levels are not photons: give --profile"):
+        evaluate(options)
+    with pytest.raises(UsageError, match="give --pixel-nm, or a --profile"):
+        evaluate(replace(options, offset_adu=0.0, gain_e_per_adu=1.0))
+    with pytest.raises(UsageError, match="give --pixel-nm, or a --profile"):
+        evaluate(EvaluateOptions(predicted=exposures / "high", truth=exposures / "truth"))
 
 
 def test_pairs_that_show_different_fields_are_named(exposures: Path, tmp_path: Path) -> None:
@@ -150,7 +176,7 @@ def test_pairs_that_show_different_fields_are_named(exposures: Path, tmp_path: P
         (tmp_path / name).mkdir()
         (tmp_path / name / "a.tif").write_bytes((exposures / name / f"cell{number}.tif").read_bytes())
     with pytest.raises(SourceError, match=r"0 pairs that can be judged.*1 do not fit, the first: a"):
-        evaluate(EvaluateOptions(models=("er-denoise-live",), pairs=tmp_path))
+        evaluate(EvaluateOptions(models=("er-denoise-live",), pairs=tmp_path, **COUNTS))
 
 
 def test_predicted_images_of_any_method_are_judged(exposures: Path, tmp_path: Path) -> None:
@@ -164,18 +190,29 @@ def test_predicted_images_of_any_method_are_judged(exposures: Path, tmp_path: Pa
     assert (tmp_path / "out" / "metrics.csv").exists()
 
 
+def test_images_of_other_names_pair_by_order_and_that_is_said(exposures: Path, tmp_path: Path) -> None:
+    for number in range(3):
+        image = (exposures / "high" / f"cell{number}.tif").read_bytes()
+        (tmp_path / ("cell0.tif" if number == 0 else f"field{number}.tif")).write_bytes(image)
+    options = EvaluateOptions(predicted=tmp_path, truth=exposures / "truth", pixel_nm=20.0)
+    (note,) = evaluate(options)["about"]["notes"]
+    assert note == "paired by order, names differ in 2 pairs: the first is field1 with cell1"
+    told = evaluate(replace(options, predicted=exposures / "high"))["about"]["notes"]
+    assert told == []
+
+
 def test_images_that_do_not_pair_are_refused(exposures: Path, tmp_path: Path) -> None:
     small = 1 + np.eye(64, dtype=np.float32)
     for number in range(2):
         tifffile.imwrite(tmp_path / f"{number}.tif", small)
-    options = EvaluateOptions(predicted=exposures / "high", truth=tmp_path)
+    options = EvaluateOptions(predicted=exposures / "high", truth=tmp_path, pixel_nm=20.0)
     with pytest.raises(SourceError, match=r"3 images, but .* holds 2"):
         evaluate(options)
     one = exposures / "low" / "cell0.tif"
     with pytest.raises(SourceError, match="1 image; intervals need at least 2"):
         evaluate(replace(options, predicted=one, truth=one))
     tifffile.imwrite(tmp_path / "2.tif", small)
-    with pytest.raises(UsageError, match="same size"):
+    with pytest.raises(SourceError, match=r"cell0 is 160x160 pixels, 0 of .* 64x64; both .* same size"):
         evaluate(options)
 
 
@@ -188,17 +225,20 @@ FILES = Path("a.tif")
         ({"models": ()}, "no model given"),
         ({"predicted": FILES}, "belong together"),
         ({"predicted": FILES, "truth": FILES}, "leave models"),
-        ({"pairs": FILES, "levels": (28.0,)}, "leave --simulate and --levels out"),
+        ({"pairs": FILES, "levels": (28.0,)}, "--levels: only of simulated specimens, not of --pairs"),
+        ({"pairs": FILES, "frames": 3, "size_px": 96}, "--frames, --size-px: only of simulated"),
+        ({"models": (), "predicted": FILES, "truth": FILES, "structures": ("er",)}, "not of --predicted"),
+        ({"gain_e_per_adu": 2.0}, "--gain: only of --pairs and --predicted"),
         ({"levels": (28.0, 0.0)}, "above 0"),
         ({"levels": (float("nan"),)}, "above 0"),
         ({"structures": ("er", "sponge")}, "sponge: unknown; use er, microtubules"),
         ({"frames": 1}, "at least 2"),
         ({"size_px": 32}, "too small"),
-        ({"pixel_nm": 0.0}, "above 0"),
+        ({"pixel_nm": 0.0, "pairs": FILES}, "above 0"),
         ({"out": Path(__file__)}, "is a file; name a folder"),
         ({"models": ("nobody",)}, 'no model is called "nobody"'),
         ({"models": ("er-segment-live",)}, "use a denoiser"),
-        ({"models": ("er-denoise-live",), "pairs": Path("nowhere")}, "nowhere: no folder"),
+        ({"pairs": Path("nowhere"), **COUNTS}, "nowhere: no folder"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -58,9 +58,10 @@ def test_every_method_is_judged_on_the_same_frames(short: Any) -> None:
         assert row["metrics"]["psnr"]["interval_95"] is not None
 
 
-def test_the_shipped_model_is_better_than_raw_and_equal_to_itself(short: Any) -> None:
+def test_the_shipped_model_is_far_above_raw_and_equal_to_itself(short: Any) -> None:
     rows = {row["method"]: row for row in short[0]["levels"][0]["rows"]}
-    assert rows["raw"]["against"]["psnr"]["standing"] == "worse"
+    assert rows["raw"]["against"]["psnr"]["standing"] == "equal"  # two frames can show nothing
+    assert rows["raw"]["against"]["psnr"]["difference"] < -6
     assert rows[LIVE]["metrics"]["psnr"]["value"] > rows["raw"]["metrics"]["psnr"]["value"] + 6
     assert rows["again"]["against"]["psnr"] == {
         "difference": 0.0,

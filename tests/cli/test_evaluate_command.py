@@ -40,3 +40,17 @@ def test_levels_that_are_no_numbers_are_refused(levels: str) -> None:
     result = CliRunner().invoke(app, ["evaluate", "er-denoise-live", "--levels", levels])
     assert isinstance(result.exception, UsageError)
     assert "use numbers with commas between" in str(result.exception)
+
+
+def test_structures_may_have_blanks_between(make_package: MakePackage) -> None:
+    told = ["evaluate", str(make_package("mine")), *SMALL, "--simulate", "er, puncta", "--json"]
+    found = json.loads(CliRunner().invoke(app, told, catch_exceptions=False).stdout)
+    assert [level["structure"] for level in found["levels"]] == ["er", "puncta"]
+
+
+def test_pairs_ask_for_what_makes_photons_of_grey_levels(make_package: MakePackage, tmp_path: Path) -> None:
+    told = ["evaluate", str(make_package("mine")), "--pairs", str(tmp_path), "--gain", "2"]
+    result = CliRunner().invoke(app, told)
+    assert "give --profile, or --offset and --gain" in str(result.exception)
+    result = CliRunner().invoke(app, [*told, "--offset", "0", "--pixel-nm", "20"])
+    assert "holds no low/ and high/" in str(result.exception)

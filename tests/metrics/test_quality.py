@@ -91,3 +91,15 @@ def test_foreground_boxes_are_at_least_half_covered() -> None:
     counts[:10, :10], counts[10:, :10] = 3, 9
     assert median_box_sum(counts, labels) == 300.0
     assert np.isnan(median_box_sum(counts, np.zeros_like(labels)))
+
+
+def test_the_gains_interval_counts_pixels() -> None:
+    better, worse = linear_fit_psnr(noisy(0.1), TRUTHS), linear_fit_psnr(noisy(0.3), TRUTHS)
+    alone = [10**9, *([1] * (len(TRUTHS) - 1))]  # one frame holds nearly all pixels: it decides where drawn
+    gain_db = better.frame_psnr_db[0] - worse.frame_psnr_db[0]
+    equal = gain_interval_db(better, worse, np.random.default_rng(1))
+    assert gain_interval_db(better, worse, np.random.default_rng(1), sizes=[7] * len(TRUTHS)) == equal
+    low, high = gain_interval_db(better, worse, np.random.default_rng(1), sizes=alone)
+    assert low <= gain_db + 1e-6
+    assert high >= gain_db - 1e-6
+    assert (low, high) != equal

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ import yaml
 from typer.testing import CliRunner
 
 from streamer.apps import train as training
+from streamer.apps.train_packages import package_notes
 from streamer.cli.main import app
+from streamer.cli.train import _next
 from streamer.errors import SourceError, StreamerError
 from streamer.package import ModelPackage, load_package
 
@@ -168,6 +171,7 @@ def test_a_training_that_was_interrupted_goes_on(tmp_path: Path, monkeypatch: py
         (["--kind", "segmenter"], "name its package with --denoiser"),
         (["--kind", "segmenter", "--denoiser", "x", "--pairs", "y"], "leave images out"),
         (["--kind", "segmenter", "--denoiser", "x", "--simulate", "puncta"], "its classes are the ER's"),
+        (["--kind", "segmenter", "--denoiser", "x", "--loss", "poisson"], "leave --loss out"),
         (["--offset", "3"], "simulated ones are photons already"),
         (["--pairs", "x", "--fields", "3"], "is for simulated specimens"),
         (["--pairs", "x", "--frames", "3", *COUNTS], "needs simulated movies"),
@@ -205,9 +209,82 @@ def test_photons_are_never_guessed(
     assert words in line
 
 
+def test_swapped_doses_are_refused(write_pairs: WritePairs, tmp_path: Path) -> None:
+    root = write_pairs(per_day=1)
+    swapped = ["--low", str(root / "high"), "--high", str(root / "low")]
+    line = refused([*swapped, *COUNTS, "--out", str(tmp_path / "x")])
+    assert line.endswith("times the photons of the low-dose ones; swap --low and --high")
+
+
+def test_a_folder_that_cannot_be_made_is_refused_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "simulated_lesson", lambda *_: pytest.fail("simulated before the check"))
+    taken = tmp_path / "taken"
+    taken.write_text("a file")
+    assert f"--out {taken}: is a file; name another folder" in refused(["--out", str(taken), *TINY])
+    assert "cannot be written" in refused(["--out", str(taken / "inside"), *TINY])
+
+
+def of_three_frames(package: ModelPackage, folder: Path) -> Path:
+    """A copy of a package that says it is shown three frames."""
+    shutil.copytree(package.folder, folder)
+    described = yaml.safe_load((folder / "bioimageio.yaml").read_text())
+    names = ["photons", "photons 1 before", "photons 2 before"]
+    next(axis for axis in described["inputs"][0]["axes"] if axis["type"] == "channel")["channel_names"] = (
+        names
+    )
+    described["config"]["streamer"] |= {"context": "time"}
+    described["config"]["streamer"]["architecture"]["frames"] = 3
+    (folder / "bioimageio.yaml").write_text(yaml.safe_dump(described))
+    return folder
+
+
+def test_a_package_of_several_frames_is_refused_where_images_are_single(tmp_path: Path) -> None:
+    shipped = load_package("er-denoise-live")
+    three, out = of_three_frames(shipped, tmp_path / "three"), ["--out", str(tmp_path / "x")]
+    line = refused(["--kind", "segmenter", "--denoiser", str(three), *out])
+    assert "is shown 3 frames, a segmenter learns from single ones" in line
+    line = refused(["--start", str(three), "--noisy", "images", *COUNTS, *out])
+    assert "is shown 3 frames, recorded images are learned from singly" in line
+    assert "give --frames 3" in refused(["--start", str(three), *out])
+    line = refused(["--start", str(three), "--frames", "3", "--context", "z", *out])
+    assert "give --context time" in line
+    assert not (tmp_path / "x").exists()
+
+
+def test_it_is_said_which_package_a_name_means(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    here = tmp_path / "er-denoise-live"
+    shutil.copytree(load_package("er-denoise-live").folder, here)
+    options = training.TrainOptions(out=Path("x"), start="er-denoise-live")
+    (line,) = package_notes(options)
+    assert line == (
+        f"--start er-denoise-live: takes {load_package('er-denoise-live').folder}; "
+        "for the folder here type ./er-denoise-live"
+    )
+    assert load_package("./er-denoise-live").folder == here
+    assert not list(package_notes(replace(options, start="./er-denoise-live")))
+    (line,) = package_notes(replace(options, start=None, segmenter="er-segmnt"))
+    assert "--segmenter er-segmnt: no such package yet" in line
+    assert not list(package_notes(replace(options, start=None, segmenter="er-segment-live")))
+
+
+def test_the_next_command_judges_on_images_of_its_own_kind(tmp_path: Path) -> None:
+    out, told = Path("mine"), {"offset": 100.0, "gain": 0.5}
+    (tmp_path / "low").mkdir()
+    (tmp_path / "high").mkdir()
+    doses = {"low": tmp_path / "low", "high": tmp_path / "high"}
+    assert _next(out, {}) == "streamer evaluate mine"
+    together = f"streamer evaluate mine --pairs {tmp_path} --offset 100.0 --gain 0.5"
+    assert _next(out, {**doses, **told}) == _next(out, {"pairs": tmp_path, **told}) == together
+    noisy = _next(out, {"noisy": ["images"], "profile": "rig"})
+    assert noisy.startswith("streamer evaluate mine --pairs FOLDER --profile rig (noisy images hold no truth")
+
+
 def test_one_pair_is_too_few(write_pairs: WritePairs, tmp_path: Path) -> None:
     root = write_pairs(days=("monday",), per_day=1)
-    assert "too few" in refused(["--pairs", str(root), *COUNTS, "--out", str(tmp_path / "x")])
+    assert "1 usable image: too few" in refused(["--pairs", str(root), *COUNTS, "--out", str(tmp_path / "x")])
 
 
 def test_a_foreign_package_is_nothing_to_start_from(tiny_denoiser: ModelPackage, tmp_path: Path) -> None:

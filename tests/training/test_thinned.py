@@ -133,8 +133,11 @@ BROKEN[3, 4] = np.nan
         ({"images": [IMAGES[0][:7]]}, "smallest image 7 x 96 px, .* the network needs 8 px"),
         ({"images": [IMAGES[0] + 0.5]}, "not whole numbers from 0 on, .* --method noise2void"),
         ({"validation": [IMAGES[0] - 1]}, "validation image 1 of 1: .* --method noise2void"),
-        ({"images": GREY}, r"noise has 4\.?\d? times the variance .* grey levels; .* --method noise2void"),
-        ({"images": SMOOTHED}, r"noise has 0\.\d+ times the variance .* grey levels"),
+        (
+            {"images": GREY},
+            r"noise has 4\.?\d? times the variance .* too much: .*--gain.* read noise .* noise2void",
+        ),
+        ({"images": SMOOTHED}, r"noise has 0\.\d+ times the variance .* too little: .*--offset.*--gain\)$"),
         ({"recipe": replace(RECIPE, loss="mae")}, "loss = mae: .* median, 0; use rms-edge"),
         ({"recipe": replace(RECIPE, frames=3)}, "frames = 3: .* use 1"),
     ],
