@@ -73,8 +73,10 @@ def curves_figure(level: Mapping[str, Any]) -> Figure:
     """Faint structure lost against empty field drawn, and FRC against a reference frame, of one level."""
     figure = Figure(figsize=(9.5, 3.8), dpi=80, layout="constrained")
     left, right = figure.subplots(1, 2)
-    for row, colour in zip(level["rows"], _colours(level["rows"]), strict=True):
+    for index, (row, colour) in enumerate(zip(level["rows"], _colours(level["rows"]), strict=True)):
         style = {"color": colour, "label": row["method"], "linewidth": 2.4 if row["kind"] == "ours" else 1.2}
+        # Beyond the palette colours come again, as broken lines.
+        style["linestyle"] = "-" if index < len(PALETTE) else "--"
         false, kept = zip(*row["pixel_curve"], strict=True)
         # On a logarithmic axis nothing lost has no place: it is drawn at the bottom.
         left.plot(false, [max(1.0 - share, LEAST_LOST) for share in kept if share is not None], **style)
