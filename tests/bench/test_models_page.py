@@ -53,6 +53,10 @@ def value(number: float | None, low: float = 0.0, high: float = 0.0) -> dict[str
     return {"value": number, "interval_95": None if number is None else [number - low, number + high]}
 
 
+#: Of a method to ours, by how it stands.
+DIFFERENCE = {"better": 1.5, "equal": 0.0, "worse": -2.25}
+
+
 def row(method: str, kind: str, standing: str = "equal", **changes: float | None) -> dict[str, Any]:
     """A row as `bench.models` writes it."""
     return {
@@ -60,7 +64,7 @@ def row(method: str, kind: str, standing: str = "equal", **changes: float | None
         "kind": kind,
         "setting": "",
         "metrics": {name: value(number, 0.5, 0.25) for name, number in (MEASURES | changes).items()},
-        "against": {name: {"standing": standing} for name in MEASURES},
+        "against": {name: {"standing": standing, "difference": DIFFERENCE[standing]} for name in MEASURES},
         "frc_states": {"prediction": {"resolved": 11, "beyond-nyquist": 0, "no-correlation": 1}},
     }
 
@@ -178,6 +182,7 @@ def test_where_a_filter_does_as_well_is_said_with_the_opinion_of_the_guard() -> 
     said = structures(results(structures=parts))
     assert "actin (flagged: 3 of 4), rings (flagged: 0 of 4)" in said
     assert "18 times chance" in said
+    assert "| +2.25 |" in said  # ours over the filter on puncta
     assert "| puncta | no | 4 |" in said
     learned = {"kind": "ours", "training": {"recipe": {"structures": ["er", "puncta"]}}}
     assert "| puncta | yes | 4 |" in structures(results(structures=parts, packages=[learned]))

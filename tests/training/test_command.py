@@ -276,7 +276,7 @@ def test_the_next_command_judges_on_images_of_its_own_kind(tmp_path: Path) -> No
     (tmp_path / "high").mkdir()
     doses = {"low": tmp_path / "low", "high": tmp_path / "high"}
     assert _next(out, {}) == "streamer evaluate mine"
-    together = f"streamer evaluate mine --pairs {tmp_path} --offset 100.0 --gain 0.5"
+    together = f"streamer evaluate mine --pairs {tmp_path} --offset 100.0 --gain 0.5 --pixel-nm NM"
     assert _next(out, {**doses, **told}) == _next(out, {"pairs": tmp_path, **told}) == together
     noisy = _next(out, {"noisy": ["images"], "profile": "rig"})
     assert noisy.startswith("streamer evaluate mine --pairs FOLDER --profile rig (noisy images hold no truth")

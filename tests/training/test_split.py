@@ -38,5 +38,5 @@ def test_one_day_is_split_by_image_and_said_so() -> None:
 
 
 def test_one_image_is_too_few() -> None:
-    with pytest.raises(SourceError, match="1 usable images: too few"):
+    with pytest.raises(SourceError, match="1 usable image: too few"):
         split_by_day(["a"], 1)
