@@ -1,4 +1,4 @@
-"""The sections of docs/models.md on past frames and on training at the first attempt."""
+"""The sections of docs/models.md on past frames, neighbouring slices and training at the first attempt."""
 
 from __future__ import annotations
 
@@ -39,6 +39,27 @@ def context(results: Results) -> str:
 def _gain(found: Results) -> str:
     low, high = found["gain_db_interval_95"]
     return f"{found['gain_db']:+.2f} ({low:+.2f} to {high:+.2f})"
+
+
+def stacks(results: Results) -> str:
+    """What the slices below and above are worth."""
+    rows = [
+        (level, f"{found['psnr_db']['2D']:.2f}", f"{found['psnr_db']['2.5D']:.2f}", _gain(found))
+        for level, found in results["levels"].items()
+    ]
+    heads = (
+        "photons a box in the fullest slice",
+        "own slice alone, dB",
+        "with those below and above, dB",
+        "gain, dB (95 %)",
+    )
+    recipe = results["recipe"]
+    note = (
+        f"{results['stacks']} held-out stacks of {results['size_px']}x{results['size_px']} px, each of which "
+        f"counts as one; both networks learned for {recipe['steps']} steps from the same {recipe['fields']} "
+        f"slices; seed {recipe['seed']}; {machine_words(results['machine'])}."
+    )
+    return f"{markdown(heads, rows)}\n\n{note}"
 
 
 def seeds(results: Results) -> str:
