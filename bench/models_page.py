@@ -19,7 +19,7 @@ from bench.models_words import (
     standing_of_ours,
 )
 from bench.real_page import real
-from bench.training_page import context, seeds, stacks
+from bench.training_page import context, seeds, several, stacks
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "models.md"
@@ -307,6 +307,7 @@ SECTIONS: Mapping[str, Mapping[str, Callable[[Results], str]]] = {
         "structures": structures,
         "training": training,
     },
+    "several": {"several": several},
     "real": {"real": real},
     "context": {"context": context},
     "stacks": {"stacks": stacks},

@@ -74,12 +74,17 @@ def _structure(
 class Guard:
     """The range guard as a run of a model has it: denoise, segment, judge.
 
+    Args:
+        model: the denoiser.
+        segmenter: None takes the denoiser's partner.
+
     Raises:
         StreamerError: the model or its segmenter cannot be used.
     """
 
-    def __init__(self, model: str) -> None:
-        composer = Composer(load_profile(PROFILE), load_models(ModelSettings(model=model)))
+    def __init__(self, model: str, segmenter: str | None = None) -> None:
+        settings = ModelSettings(model=model, segmenter=segmenter)
+        composer = Composer(load_profile(PROFILE), load_models(settings))
         self._stages = composer.stages(planned=1)
         self._guard = next(guard for guard in composer.guards(planned=1) if guard.name == "range")
 

@@ -62,6 +62,51 @@ def stacks(results: Results) -> str:
     return f"{markdown(heads, rows)}\n\n{note}"
 
 
+def several(results: Results) -> str:
+    """The model that learned several structures, structure by structure, beside the one that learned one."""
+    rows = []
+    for part in results["structures"]:
+        by_name = {row["method"]: row for row in part["rows"]}
+        ours, single = (by_name[results[role]] for role in ("several", "single"))
+        filtered = next(row for row in part["rows"] if row["kind"] == "filter")
+        # `against` is the other's value less ours.
+        against_single = single["against"]["psnr"]
+        low, high = against_single["interval_95"]
+        rows.append(
+            (
+                part["structure"],
+                "yes" if part["structure"] in results["learned"] else "no",
+                str(part["frames"]),
+                f"{ours['metrics']['psnr']['value']:.2f}",
+                f"{-against_single['difference']:+.2f} ({-high:+.2f} to {-low:+.2f})",
+                f"{-filtered['against']['psnr']['difference']:+.2f}",
+                _share(ours, "coverage_foreground"),
+                _share(single, "coverage_foreground"),
+                f"{part['guard']['flagged']} of {part['frames']}",
+            )
+        )
+    heads = (
+        "structure",
+        "trained on it",
+        "n",
+        "PSNR, dB",
+        f"over {results['single']}, dB (95 %)",
+        f"over {filtered['method']}, dB",
+        "its 90 % covers of the foreground",
+        f"those of {results['single']} cover",
+        "flagged by the range guard",
+    )
+    return (
+        f"{markdown(heads, rows)}\n\nMedian box sum {results['box_sum']:g}, {results['size_px']}x"
+        f"{results['size_px']} px, seed {results['seed']}; {machine_words(results['machine'])}."
+    )
+
+
+def _share(row: Results, name: str) -> str:
+    value = row["metrics"].get(name, {}).get("value")
+    return "-" if value is None else f"{100 * value:.0f} %"
+
+
 def seeds(results: Results) -> str:
     """How many short trainings converged."""
     recipe = results["recipe"]
