@@ -79,7 +79,7 @@ def read_frames(run: RunFolder) -> list[Row]:
 
 def iter_frames(run: RunFolder) -> Iterator[Row]:
     """Rows of all acknowledged frames one by one, in order; those of older layouts as they would be now."""
-    return map(_as_now, iter_lines(run.frames))
+    return map(as_now, iter_lines(run.frames))
 
 
 def read_decisions(run: RunFolder) -> list[Row]:
@@ -87,7 +87,8 @@ def read_decisions(run: RunFolder) -> list[Row]:
     return list(iter_lines(run.decisions))
 
 
-def _as_now(row: Row) -> Row:
+def as_now(row: Row) -> Row:
+    """A row of an older layout as it would be written now."""
     if "image" in row or "raw_index" not in row:
         return row
     index = row.get("annotated_index")

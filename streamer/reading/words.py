@@ -1,0 +1,129 @@
+"""Rows in words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from streamer.reading.names import NAME_MAX, number, table, text
+from streamer.recording import Row
+
+_TITLES = {
+    "photons": "light",
+    "similarity": "similarity",
+    "signal_map": "specimen",
+    "range": "input",
+    "splitter": "image splitter",
+    "views": "guards",
+}
+#: What a guard's status means for who looks at the picture.
+_MEANS: Mapping[tuple[str, str], str] = {
+    ("photons", "flag"): "soon there may be too little light for a true picture",
+    ("photons", "reject"): "there is too little light for the model: do not believe what it draws",
+    (
+        "similarity",
+        "flag",
+    ): "the pictures change more than at the start; look for movement or invented structure",
+    (
+        "similarity",
+        "reject",
+    ): "the pictures change too much to be one story: focus lost, cell dying or invented",
+    ("signal_map", "flag"): "this frame could not be judged",
+    ("signal_map", "reject"): "nothing in view to look at: is the cell in focus and the light on?",
+    (
+        "range",
+        "flag",
+    ): "the model never saw images like this: check the settings before you trust the picture",
+    ("range", "reject"): "the image or the picture is damaged: do not believe this frame",
+}
+_AFTER_HOST = re.compile(r"[/?#].*")
+_ELSE = {"flag": "worth a look", "reject": "do not believe this frame"}
+_NOUNS = {
+    "stop": "stop",
+    "pause": "pause",
+    "adjust": "adjustment",
+    "resume": "going on",
+    "make safe": "light off",
+}
+_DONE = {
+    "stop": "stopped",
+    "pause": "paused",
+    "adjust": "adjusted",
+    "resume": "going on",
+    "make safe": "light off",
+}
+
+
+def judged(
+    guard: str, view: str, status: str, meaning: str, *, explain: bool, since: int | None = None
+) -> str:
+    """A verdict whose status changed.
+
+    Args:
+        guard, view, status, meaning: of the verdict.
+        explain: say what the status means; not where nothing could be measured, which the meaning says.
+        since: the frame from which on it has been better.
+    """
+    title = _TITLES.get(guard, guard) + (f" ({view})" if view else "")
+    if status == "pass":
+        return f"{title}: in order again since frame {since}: {meaning}".rstrip(": ")
+    words = f"{title}: better since frame {since}: {meaning}" if since is not None else f"{title}: {meaning}"
+    means = _MEANS.get((guard, status), _ELSE[status])
+    return f"{words} - {means}" if explain else words
+
+
+def decided(row: Row) -> str:
+    """A decision of the guards."""
+    reason, action = text(row.get("reason")), _action(row)
+    if row.get("withheld"):
+        return reason or f"dry run: would have decided: {text(row.get('withheld'), NAME_MAX)}"
+    why = reason.removeprefix("stopped: ").removeprefix("paused: ")
+    if action == "adjust":
+        return f"adjustment decided: {reason.removeprefix('adjusted ')}"
+    return f"{_NOUNS.get(action, action)} decided: {why}" + _for_s(row)
+
+
+def requested(row: Row) -> str:
+    """What somebody asked for."""
+    action, by = _action(row), text(row.get("by"), NAME_MAX)
+    reason = text(row.get("note" if "note" in row else "reason"))
+    words = f"{_NOUNS.get(action, action)} asked for" + (f" by {by}" if by else "")
+    return f"{words}: {reason}" if reason else words
+
+
+def carried_out(row: Row) -> str:
+    """What the microscope did about a decision or request."""
+    action, detail = _action(row), text(row.get("detail"))
+    if row.get("ok") is False:
+        return f"{_NOUNS.get(action, action)} NOT carried out: {detail or 'the microscope gave no reason'}"
+    facts = [f"{text(key, NAME_MAX)} = {value:.4g}" for key, value in _values(row).items()]
+    for key, words in (("safe_ms", "light off after"), ("ended_ms", "acquisition told to end after")):
+        took_ms = number(row.get(key))
+        facts += [f"{words} {took_ms:.3g} ms"] if took_ms == took_ms else []
+    facts += [detail] if detail else []
+    done = _DONE.get(action, action)
+    return f"{done}: {', '.join(facts)}" if facts else done
+
+
+def notified(row: Row) -> str:
+    """What became of telling somebody."""
+    whom = next((text(row.get(key)) for key in ("target", "to", "command", "url") if row.get(key)), "")
+    if "://" in whom:  # what follows the host may be a secret
+        whom = _AFTER_HOST.sub("", whom.partition("://")[2].rpartition("@")[2])
+    detail = text(row.get("detail")) or text(row.get("words"))
+    words = "notification failed" if row.get("ok") is False else "notified"
+    return ": ".join(filter(None, (f"{words} {whom}".rstrip(), detail)))
+
+
+def _action(row: Row) -> str:
+    return text(row.get("action"), NAME_MAX) or "something"
+
+
+def _for_s(row: Row) -> str:
+    pause_s = number(row.get("pause_s"))
+    return f" (for {pause_s:g} s)" if row.get("action") == "pause" and pause_s > 0 else ""
+
+
+def _values(row: Row) -> dict[str, float]:
+    known = {key: number(value) for key, value in list(table(row.get("values")).items())[:16]}
+    return {key: value for key, value in known.items() if value == value}
