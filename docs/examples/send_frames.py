@@ -19,7 +19,7 @@ def send_frames(endpoint, profile, images):
         link.connect(endpoint)
 
         def say(kind, *pixels, **fields):
-            link.send_multipart([b"scope-streamer/2", json.dumps({"kind": kind, **fields}).encode(), *pixels])
+            link.send_multipart([b"scope-streamer/3", json.dumps({"kind": kind, **fields}).encode(), *pixels])
 
         def hear():
             if not link.poll(30_000):

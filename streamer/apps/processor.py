@@ -17,6 +17,7 @@ from typing import Any
 from streamer.apps import compose
 from streamer.apps.children import ignore_terminal_signals
 from streamer.apps.compose import ModelSettings
+from streamer.apps.desk import Desk
 from streamer.apps.preflight import Check, preflight, to_json
 from streamer.apps.recorded import models_as_recorded, recorded_profile
 from streamer.apps.recorder import open_recorder
@@ -28,8 +29,10 @@ from streamer.pipeline import process
 from streamer.profile import HardwareProfile, Ledger, load_profile
 from streamer.recording import RunFolder, RunInfo, close_run, is_run, read_info, write_info
 from streamer.sinks import DecisionsSink, Sink
-from streamer.sinks.link import DeedsSink, LinkSink
+from streamer.sinks.link import LinkSink
+from streamer.sinks.notify import Notifier
 from streamer.sinks.preview import PreviewSink
+from streamer.sinks.targets import check_target
 from streamer.sources.live import LiveSource
 from streamer.wire import DEFAULT_ENDPOINT, DEFAULT_SILENCE_S, Hello
 
@@ -55,6 +58,9 @@ class ProcessorSettings:
         shape_yx: frame size to warm up for; None takes the profile's.
         silence_s: a hook that is silent for so long is given up and the recording closed.
         dry_run: decide and record, but leave the microscope alone.
+        control: people who watch may stop, pause, resume and mark the run.
+        on_stop, on_decision: a command or an http(s) address that is told of stops and failures, or of every
+            decision and request; empty for none.
         seeds: of a simulation, for the record.
         notes: further provenance.
     """
@@ -69,6 +75,9 @@ class ProcessorSettings:
     shape_yx: tuple[int, int] | None = None
     silence_s: float = DEFAULT_SILENCE_S
     dry_run: bool = False
+    control: bool = False
+    on_stop: str = ""
+    on_decision: str = ""
     seeds: dict[str, int] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
 
@@ -76,15 +85,17 @@ class ProcessorSettings:
 def processor_process(settings: ProcessorSettings, link: Connection) -> None:
     """Target of a spawned process.
 
-    Sends JSON objects through `link`: {"ready": addresses}, any number of {"words": lines for the user}, then
-    {"summary": ...} or {"error": one line, "exit_code": int}. Any message from the other side ends the run as
-    if the hook had ended. The death of the other side ends only a processor that still waits for a hook: who
-    watches must not hurt a recording.
+    Sends JSON objects through `link`: {"ready": addresses and the secret of requests}, any number of
+    {"words": lines for the user}, then {"summary": ...} or {"error": one line, "exit_code": int}. Any message
+    from the other side ends the run as if the hook had ended. The death of the other side ends only a
+    processor that still waits for a hook: who watches must not hurt a recording.
     """
     ignore_terminal_signals()
 
+    speaking = threading.Lock()
+
     def say(message: dict[str, Any]) -> None:
-        with contextlib.suppress(OSError):  # nobody listens any more; the recording is what counts
+        with speaking, contextlib.suppress(OSError):  # nobody listens any more; the recording is what counts
             link.send_bytes(json.dumps(message, default=str).encode())
 
     try:
@@ -110,14 +121,17 @@ def run_processor(
 
     Args:
         settings: what to run.
-        on_ready: told the addresses of link and preview, and the process, once frames may come.
-        on_words: told what the user should know before the run.
+        on_ready: told the addresses of link, preview and requests (None without `control`), the secret of
+            requests, and the process, once frames may come.
+        on_words: told what the user should know, a line each; also on other threads.
         finish: ends the run when something can be received from it.
 
     Raises:
-        UsageError: profile, package, recording or address cannot be used.
+        UsageError: profile, package, recording or address cannot be used, or nobody could be told of a stop.
         RunError: the port is taken, a network cannot be compiled, the disk will not have it.
     """
+    if not settings.restarted:  # a run that goes on must not end because a program has gone
+        _check_targets(settings)
     profile, before = _profile(settings)
     composer = compose.Composer(profile, models_as_recorded(settings.models, before))
     if shape_yx := settings.shape_yx or profile.shape_px:
@@ -133,16 +147,23 @@ def run_processor(
         keys=settings.keys,
     )
     tally = Tally(resumed)
-    with _ended(source, tally):
+    with contextlib.ExitStack() as last, _ended(source, tally):
         session = resumed or begin(settings.out, _info(settings, composer, source))
         ledger = composer.ledger(session.dose)
-        with _shown(session, ledger, source) as preview:
-            on_ready({"endpoint": source.endpoint, "preview": preview.endpoint, "pid": os.getpid()})
+        decisions = DecisionsSink(session.run)
+        # Left last, so that neither the recording nor the hook waits for who is told.
+        notifier = last.enter_context(_told(settings, session, decisions, source, on_words))
+        with (
+            _shown(session, ledger, source) as preview,
+            _asked(settings, source, decisions, preview, notifier, tally) as desk,
+        ):
+            addresses = {"endpoint": source.endpoint, "preview": preview.endpoint, **desk.address}
+            on_ready({**addresses, "pid": os.getpid()})
             if finish:
                 threading.Thread(target=_await_finish, args=(finish, source), daemon=True).start()
             # The link answers last: with the acknowledgement the frame's memory is the hook's again.
-            further = (tally, preview, LinkSink(source.reply))
-            _record(session, composer, ledger, source, further, on_words)
+            further = (desk.deeds, tally, preview, notifier, LinkSink(source.reply))
+            _record(session, composer, ledger, source, decisions, further, on_words)
     return tally.summary(session.run.path, source.counts())
 
 
@@ -174,6 +195,63 @@ def _shown(session: Session, ledger: Ledger, source: LiveSource) -> Iterator[Pre
         yield preview
     finally:
         preview.end(failed=sys.exception() is not None)
+
+
+@contextlib.contextmanager
+def _told(
+    settings: ProcessorSettings,
+    session: Session,
+    decisions: DecisionsSink,
+    source: LiveSource,
+    on_words: Say,
+) -> Iterator[Notifier]:
+    """Tells others of stops and decisions, and of a failure."""
+    notifier = Notifier(
+        run=str(session.run.path),
+        on_stop=settings.on_stop,
+        on_decision=settings.on_decision,
+        record=decisions.put_row,
+        say=on_words,
+    )
+    try:
+        yield notifier
+    except Exception as error:
+        notifier.failed(str(error) or type(error).__name__, seq=source.newest_seq)
+        raise
+    finally:
+        notifier.finish()
+
+
+@contextlib.contextmanager
+def _asked(
+    settings: ProcessorSettings,
+    source: LiveSource,
+    decisions: DecisionsSink,
+    preview: PreviewSink,
+    notifier: Notifier,
+    tally: Tally,
+) -> Iterator[Desk]:
+    """Takes what people ask for, where they may."""
+    desk = Desk(
+        source=source,
+        decisions=decisions,
+        preview=preview,
+        notifier=notifier,
+        control=settings.control,
+        dry_run=settings.dry_run,
+        stopped=tally.stop is not None,
+        on_stop=tally.stopped,
+    )
+    try:
+        yield desk
+    finally:
+        desk.close()
+
+
+def _check_targets(settings: ProcessorSettings) -> None:
+    for option, target in (("--on-stop", settings.on_stop), ("--on-decision", settings.on_decision)):
+        if target:
+            check_target(option, target)
 
 
 def _profile(settings: ProcessorSettings) -> tuple[HardwareProfile, RunInfo | None]:
@@ -213,6 +291,7 @@ def _record(
     composer: compose.Composer,
     ledger: Ledger,
     source: LiveSource,
+    decisions: DecisionsSink,
     further: Sequence[Sink],
     on_words: Say,
 ) -> None:
@@ -222,7 +301,6 @@ def _record(
         info = _with_hook(info, source)
         write_info(run, info)
     stages = session.stages(composer, planned=source.planned)
-    decisions = DecisionsSink(run)
     checks: list[Check] = []
 
     def lag(frame: Frame) -> tuple[float, int]:
@@ -244,7 +322,7 @@ def _record(
         channels=composer.channels,
         resumed=session.resumed,
         decisions=decisions,
-        further=(DeedsSink(source.carried_out, decisions), *further),
+        further=further,
     )
     with recorder:
         process(looked_at(), record=recorder.put_raw, sinks=(recorder,), lag=lag, **stages.as_arguments())

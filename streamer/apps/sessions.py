@@ -22,7 +22,7 @@ from streamer.recording import (
 )
 from streamer.sources.live import Recorded
 from streamer.sources.run import raw_images, run_frames
-from streamer.wire import Report
+from streamer.wire import Order, Report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class Session:
         info: its provenance.
         resumed: what the writers must know of the frames before; None in a new recording.
         recorded: what the link must know of them; None in a new recording, or where no hook had come yet.
-        stop: the stop that was decided before, with its evidence; None without one.
+        stop: the stop that was decided or asked for before, with its evidence; None without one.
     """
 
     run: RunFolder
@@ -57,16 +57,16 @@ class Session:
     def stages(self, composer: Composer, *, planned: int) -> Stages:
         """The stages of the run, with guards and policy where its last frame left them."""
         if self.resumed is None or not self.resumed.frames:
-            return composer.stages(planned=planned)
+            return composer.stages(planned=planned, live=True)
         planned = recorded_plan(self.info)
         found = read_checkpoint(self.run)
         if found and found[0] >= self.resumed.next_seq:  # a power cut took rows that it knows
             found = None
         seq, arrays = found if found else (-1, None)
         try:
-            stages = composer.stages(planned=planned, checkpoint=arrays)
+            stages = composer.stages(planned=planned, checkpoint=arrays, live=True)
         except SourceError:  # of other guards: judge from the first frame on
-            seq, stages = -1, composer.stages(planned=planned)
+            seq, stages = -1, composer.stages(planned=planned, live=True)
         compose.catch_up(stages, run_frames(self.run, raw_images(self.run), after=seq))
         return stages
 
@@ -91,14 +91,13 @@ def resume(path: Path, composer: Composer, notes: Mapping[str, Any]) -> Session:
     """
     resumed = resume_run(path, engine_keys=composer.engine_keys, versions=compose.versions())
     rows = read_decisions(resumed.run) if resumed.run.decisions.exists() else []
-    stops = (row for row in rows if row.get("kind") == "decision" and row["action"] == "stop")
-    stop = next(stops, None)
+    stops = (row for row in rows if row.get("kind") in ("decision", "request") and row["action"] == "stop")
     return Session(
         run=resumed.run,
         info=resumed.info.model_copy(update={"notes": {**resumed.info.notes, **notes}}),
         resumed=resumed,
         recorded=_recorded(resumed, rows),
-        stop=stop and {"frame": stop["seq"], "reason": stop["reason"], "evidence": stop["evidence"]},
+        stop=_stop(next(stops, None)),
     )
 
 
@@ -108,8 +107,11 @@ def _recorded(resumed: Resumed, rows: list[dict[str, Any]]) -> Recorded | None:
         return None
     first_seq = int(hook["first_seq"])
     next_seq = max(resumed.next_seq, first_seq)
-    done = [(row["seq"], row["action"]) for row in rows if row.get("kind") == "carried out"]
-    orders = (row for row in rows if row.get("kind") == "decision" and row["action"] != "continue")
+    done = [row for row in rows if row.get("kind") == "carried out"]
+    obeyed = {(row["seq"], row["action"]) for row in done if not row.get("order")}
+    answered = {row.get("order") for row in done}
+    decided = (row for row in rows if row.get("kind") == "decision" and row["action"] != "continue")
+    asked = [row for row in rows if row.get("kind") == "request"]
     return Recorded(
         run=hook["run"],
         first_seq=first_seq,
@@ -117,8 +119,22 @@ def _recorded(resumed: Resumed, rows: list[dict[str, Any]]) -> Recorded | None:
         missing=next_seq - first_seq - resumed.frames,
         done=len(done),
         # Nobody knows whether the hook has heard of what it has not answered: it is told again.
-        unanswered=tuple(_report(row) for row in orders if (row["seq"], row["action"]) not in done),
+        unanswered=tuple(_report(row) for row in decided if (row["seq"], row["action"]) not in obeyed),
+        orders=tuple(_order(row) for row in asked if row["order"] not in answered),
+        last_order=max((row["order"] for row in asked), default=0),
     )
+
+
+def _stop(row: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """A row about a stop as `Summary.stop` has it: without `by` it was a guard's."""
+    if row is None:
+        return None
+    stop = {"frame": row["seq"], "reason": row["reason"], "evidence": row.get("evidence", [])}
+    return {**stop, "by": row["by"]} if row["kind"] == "request" else stop
+
+
+def _order(row: Mapping[str, Any]) -> Order:
+    return Order(number=row["order"], action=row["action"], seq=row["seq"], reason=row["reason"])
 
 
 def _report(row: Mapping[str, Any]) -> Report:

@@ -39,7 +39,8 @@ class Summary:
         lag_ms: "p50", "p99", "max" and "n" over processed frames.
         waiting_max: longest queue behind a frame after the first `WARM_UP_FRAMES`.
         stage_ms: "p50" and "p99" by stage.
-        stop: frame, reason and evidence of the decision that stopped the run; None without one.
+        stop: frame, reason and evidence of the decision that stopped the run, and "by" whom where a person
+            has asked for it; None without one.
         silent: the hook vanished without an end.
         stacks: "slices" of z-stacks, and of these "border", beyond what signal supports; None without stacks.
     """
@@ -93,6 +94,10 @@ class Tally:
         if outcome.decision.action == "stop" and self.stop is None:
             evidence = [asdict(verdict) for verdict in outcome.decision.evidence]
             self.stop = {"frame": outcome.frame.seq, "reason": outcome.decision.reason, "evidence": evidence}
+
+    def stopped(self, stop: Mapping[str, Any]) -> None:
+        """Note a stop that a person has asked for, unless the run was being stopped already."""
+        self.stop = self.stop or stop
 
     def close(self) -> None:
         """Nothing to close."""

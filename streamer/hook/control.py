@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from streamer.hook import engines
+from streamer.hook.holds import Hold
 from streamer.hook.lights import Lights
-from streamer.hook.steering import Hold, Knob, Steering
-from streamer.wire import Done, Report
+from streamer.hook.steering import Knob, Steering
+from streamer.wire import Done, Order, Report
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ class Control:
         self._own_end: Callable[[], None] | None = None
         self._attaching = threading.Lock()  # a stop and `attach` may meet
         self._stopping: threading.Thread | None = None
-        self._stop_seq = 0
+        self._stop_seq = self._stop_order = 0
         self._refused: set[str] = set()
         self.stop_ns = self.ended_ns = 0
         self.ended = threading.Event()
@@ -82,14 +83,32 @@ class Control:
         elif report.action == "adjust":
             self.steering.adjust(report.change, report.seq)
 
-    def stop(self, seq: int) -> None:
-        """Light safe, then the end of the run, on a thread of its own: an engine may take its time."""
+    def obey(self, order: Order) -> None:
+        """What a person who watches asks for; never blocks. Whatever it is, it is answered."""
+        if order.action == "stop":
+            self.stop(order.seq, order.number)
+        elif not self.steering.active:
+            self._answer(order, ok=False, detail=CURE)
+        elif order.action == "pause":
+            self._hold("pause", order.seq, order.reason, order=order.number)
+        elif order.action == "resume":
+            self.steering.holds.resume(order.seq, order.number)
+        else:
+            self._answer(order, ok=False, detail="unknown to this hook; use stop, pause or resume")
+
+    def stop(self, seq: int, order: int = 0) -> None:
+        """Light safe, then the end of the run, on a thread of its own: an engine may take its time.
+
+        A second stop that a person orders makes the light safe once more: there may be a reason to ask again.
+        """
         with self._attaching:
-            if self.stop_ns:
-                return
-            self.stop_ns, self._stop_seq = time.monotonic_ns(), seq
+            again = self.stop_ns > 0
+            if not again:
+                self.stop_ns, self._stop_seq, self._stop_order = time.monotonic_ns(), seq, order
             can_stop = self.can_stop
-        if can_stop:
+        if again and order:
+            threading.Thread(target=self._make_safe_again, args=(seq, order), daemon=True).start()
+        elif can_stop and not again:
             self._carry_out_stop()
 
     def pause(self, seq: int, reason: str, pause_s: float) -> None:
@@ -115,7 +134,7 @@ class Control:
 
     def watched(self) -> None:
         """All verdicts are there: a run that waited for them goes on."""
-        self.steering.release("make safe")
+        self.steering.holds.release("make safe")
 
     def close(self, timeout_s: float) -> None:
         """No further event, and no more light; a stop in progress is waited for."""
@@ -124,11 +143,33 @@ class Control:
         if self._stopping:
             self._stopping.join(timeout_s)
 
-    def _hold(self, action: str, seq: int, reason: str, until_s: float | None = None) -> int:
+    def _hold(
+        self, action: str, seq: int, reason: str, until_s: float | None = None, *, order: int = 0
+    ) -> int:
         """No event for now; monotonic clock when that was said."""
         came_ns = time.monotonic_ns()
-        self.steering.hold(Hold(action=action, seq=seq, reason=reason, until_s=until_s, came_ns=came_ns))
+        self.steering.holds.add(
+            Hold(action=action, seq=seq, reason=reason, until_s=until_s, came_ns=came_ns, order=order)
+        )
         return came_ns
+
+    def _make_safe_again(self, seq: int, order: int) -> None:
+        came_ns = time.monotonic_ns()
+        trouble = self.lights.make_safe(for_good=True) or self.lights.settle(SETTLE_S)
+        safe_ns = self.lights.safe_ns
+        self._tell(
+            Done(
+                action="stop",
+                seq=seq,
+                ok=not trouble,
+                detail=trouble or "the run had been stopped before",
+                safe_ms=(safe_ns - came_ns) / 1e6 if safe_ns >= came_ns and not trouble else None,
+                order=order,
+            )
+        )
+
+    def _answer(self, order: Order, *, ok: bool, detail: str) -> None:
+        self._tell(Done(action=order.action, seq=order.seq, ok=ok, detail=detail, order=order.number))
 
     def _carry_out_stop(self) -> None:
         self._stopping = threading.Thread(target=self._stop, name="streamer-stop", daemon=True)
@@ -152,6 +193,7 @@ class Control:
                 detail=detail,
                 safe_ms=self._since_stop_ms(self.lights.safe_ns),
                 ended_ms=self._since_stop_ms(self.ended_ns),
+                order=self._stop_order,
             )
         )
 

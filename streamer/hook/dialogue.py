@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from streamer.hook.outbox import Outbox
 from streamer.hook.patience import Patience
@@ -18,6 +19,7 @@ from streamer.wire import (
     End,
     Hello,
     Message,
+    Order,
     Parcel,
     Refused,
     Report,
@@ -26,6 +28,8 @@ from streamer.wire import (
 )
 
 _log = logging.getLogger(__name__)
+
+Asked = TypeVar("Asked", Report, Order)
 
 ALIVE_S = 1.0
 #: A processor that says nothing for so long, although it should once a second, is left.
@@ -42,6 +46,7 @@ class Dialogue:
         endpoint: the processor's address, for messages.
         counts: what an `Alive` tells.
         on_report: called with every report that asks for something, once.
+        on_order: called with every order, once.
         on_unshared: called when the processor does not read the hook's ring.
 
     Attributes:
@@ -60,11 +65,13 @@ class Dialogue:
         endpoint: str,
         counts: Callable[[], Alive],
         on_report: Callable[[Report], None],
+        on_order: Callable[[Order], None],
         on_unshared: Callable[[], None],
     ) -> None:
         self.hello = hello
         self._outbox, self._patience, self._endpoint = outbox, patience, endpoint
-        self._counts, self._on_report, self._on_unshared = counts, on_report, on_unshared
+        self._counts, self._on_report, self._on_order = counts, on_report, on_order
+        self._on_unshared = on_unshared
         self._session: Session
         self._hello_s: float | None = None
         self._told_s = 0.0
@@ -130,6 +137,9 @@ class Dialogue:
                 self._outbox.credit(until)
             case Report():
                 self._take_report(message)
+            case Order():
+                if self._outbox.order(message):
+                    self._obey(message, self._on_order)
             case Refused(reason=reason):
                 self._patience.refused()
                 return reason
@@ -149,12 +159,15 @@ class Dialogue:
         self._patience.verdict()
         if not new:
             return
-        if report.action == "stop" and self.stopped_at is None:
-            self.stopped_at, self.stop_reason = report.seq, report.reason
+        self._obey(report, self._on_report)
+
+    def _obey(self, message: Asked, obey: Callable[[Asked], None]) -> None:
+        if message.action == "stop" and self.stopped_at is None:
+            self.stopped_at, self.stop_reason = message.seq, message.reason
         try:
-            self._on_report(report)
+            obey(message)
         except Exception:  # the frames must go on
-            _log.exception("the decision %s at frame %d was not carried out", report.action, report.seq)
+            _log.exception("the decision %s at frame %d was not carried out", message.action, message.seq)
 
     def _take_closed(self, error: str) -> str:
         self._patience.problem = error

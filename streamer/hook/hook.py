@@ -23,7 +23,7 @@ from streamer.hook.frames import Notes, from_event, from_tags
 from streamer.hook.report import HookReport
 from streamer.hook.sender import Sender
 from streamer.hook.watchdog import Watchdog
-from streamer.wire import DEFAULT_ENDPOINT, Policy, Report
+from streamer.wire import DEFAULT_ENDPOINT, Order, Policy, Report
 
 _log = logging.getLogger(__name__)
 
@@ -101,6 +101,7 @@ class Hook:
             spool_dir=Path(spool_dir) if spool_dir else None,
             disk_bytes=int(spool_mb * 1e6),
             on_report=self._on_report,
+            on_order=self._on_order,
             keys=Path(keys) if keys else None,
             shared_memory=shared_memory,
         )
@@ -190,7 +191,7 @@ class Hook:
 
     def resume(self) -> None:
         """End a pause, whoever asked for it."""
-        self._control.steering.release("pause")
+        self._control.steering.holds.release("pause")
 
     def stop(self) -> None:
         """Light safe, then the end of the run, as when the processor asks for it."""
@@ -277,6 +278,10 @@ class Hook:
     def _on_report(self, report: Report) -> None:
         self._ready.wait()
         self._control.act_on(report)
+
+    def _on_order(self, order: Order) -> None:
+        self._ready.wait()
+        self._control.obey(order)
 
     def _remember(self, error: str) -> None:
         if len(self._errors) < MAX_ERRORS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from streamer.wire import Alive, Backlog, Done, End, Parcel, Report, Welcome
+from streamer.wire import Alive, Backlog, Done, End, Order, Parcel, Report, Welcome
 
 #: Lags kept for the percentiles, those of the newest frames.
 LAGS_KEPT = 1 << 17
@@ -26,6 +26,7 @@ class Outbox:
         self._deeds: list[Done] = []
         self._deeds_sent = 0
         self._highest_sent = self._obeyed = -1
+        self._ordered = 0
         self.sent = self.resent = self.acknowledged = 0
         self.lag_ms: deque[float] = deque(maxlen=LAGS_KEPT)
 
@@ -58,6 +59,12 @@ class Outbox:
         new = report.action != "continue" and report.seq > self._obeyed
         if new:
             self._obeyed = report.seq
+        return new
+
+    def order(self, order: Order) -> bool:
+        """Whether the order is new: those that nobody has answered are repeated after a reconnect."""
+        new = order.number > self._ordered
+        self._ordered = max(self._ordered, order.number)
         return new
 
     @property

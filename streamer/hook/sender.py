@@ -32,6 +32,7 @@ from streamer.wire import (
     Done,
     End,
     Hello,
+    Order,
     Parcel,
     Policy,
     Report,
@@ -60,6 +61,7 @@ class Sender(threading.Thread):
         spool_dir: folder of the spool files; default one of the user's own.
         disk_bytes: budget of the spool files.
         on_report: called on this thread with every report that asks for something, once; must not block.
+        on_order: likewise with every order of a person.
         keys: key file of the hook; needed for any address but loopback.
         shared_memory: whether there may be a ring.
 
@@ -79,6 +81,7 @@ class Sender(threading.Thread):
         spool_dir: Path | None,
         disk_bytes: int,
         on_report: Callable[[Report], None],
+        on_order: Callable[[Order], None] = lambda order: None,
         keys: Path | None = None,
         shared_memory: bool = True,
     ) -> None:
@@ -110,6 +113,7 @@ class Sender(threading.Thread):
             endpoint=endpoint,
             counts=self._counts,
             on_report=on_report,
+            on_order=on_order,
             on_unshared=self._packer.retire_ring,
         )
         # Two counts with one writer each, the engine's thread and this one, need no lock.

@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 from streamer.core import Frame
 from streamer.hook.events import Event, changed, one_by_one, takes_image
 from streamer.hook.frames import place_of
+from streamer.hook.holds import Holds
 from streamer.hook.lights import OVERRULED, Lights
 from streamer.hook.pace import Pace
 from streamer.wire import Done
@@ -35,25 +35,6 @@ class Knob(Protocol):
     def maximum(self) -> float: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
-    """Why no event is handed on for now.
-
-    Attributes:
-        action: "pause", "make safe" or "stop", for the record.
-        seq: the frame that asked for it.
-        reason: in words.
-        until_s: monotonic time at which it ends by itself; None for never.
-        came_ns: monotonic clock when it was asked for.
-    """
-
-    action: str
-    seq: int
-    reason: str
-    until_s: float | None
-    came_ns: int
-
-
 class Steering:
     """Where a run is steered: anyone leaves wishes here, the event generator fulfils them between two frames.
 
@@ -74,8 +55,8 @@ class Steering:
     ) -> None:
         self._lights, self._knobs, self._tell, self._on_trouble = lights, knobs, tell, on_trouble
         self._changed = threading.Condition()
-        self._stopped = False
-        self._holds: dict[str, Hold] = {}
+        #: What keeps the next event back.
+        self.holds = Holds(self._changed, tell)
         self._set: dict[str, float] = {}
         self._unconfirmed: dict[str, tuple[float, int]] = {}
         self._frames = 0
@@ -104,21 +85,7 @@ class Steering:
 
     def stop(self) -> None:
         """No further event."""
-        with self._changed:
-            self._stopped = True
-            self._changed.notify_all()
-
-    def hold(self, hold: Hold) -> None:
-        """No further event until `release` of its action, or the hold's own end."""
-        with self._changed:
-            self._holds[hold.action] = hold
-            self._changed.notify_all()
-
-    def release(self, action: str) -> None:
-        """End a hold."""
-        with self._changed:
-            self._holds.pop(action, None)
-            self._changed.notify_all()
+        self.holds.end()
 
     def adjust(self, change: Mapping[str, float], seq: int) -> None:
         """From the next event on, new values of quantities; those outside their limits are refused."""
@@ -167,22 +134,22 @@ class Steering:
 
     def _await_turn(self, event: Event, pace: Pace) -> bool:
         """Wait until `event` is due and nothing holds it; whether it is to be taken."""
-        while not self._stopped and self.alive():
+        while not self.holds.ended and self.alive():
             if self._must_wait():
                 pace.shift(self._stay_dark())
                 continue
             with self._changed:
                 pace.interval_s = self._set.get("interval_s", pace.interval_s)
                 left_s = pace.left_s(event)
-                if left_s > 0 and not self._holds and not self._stopped:
+                if left_s > 0 and not self.holds and not self.holds.ended:
                     self._changed.wait(min(left_s, CHECK_S))
             if left_s <= 0 and not self._must_wait():
-                return not self._stopped
+                return not self.holds.ended
         return False
 
     def _must_wait(self) -> bool:
         """A hold, or light that was made safe and is wanted again before the hold was noticed."""
-        return bool(self._holds) or (self._lights.off and self._lights.can_come_back)
+        return bool(self.holds) or (self._lights.off and self._lights.can_come_back)
 
     def _expect(self, event: Event) -> int:
         """How many frames came before that of `event`, which goes to the engine now."""
@@ -221,46 +188,43 @@ class Steering:
         dark = self._lights.can_come_back
         trouble = self._lights.make_safe() if dark else ""
         safe_ns = time.monotonic_ns()
-        told, seq = False, 0
-        while (hold := self._current_hold()) and self.alive():
-            seq = hold.seq
-            if not told and hold.action == "pause":
+        seq = 0
+        while (holds := self.holds.current()) and self.alive():
+            seq = holds[0].seq
+            for hold in self.holds.not_told_of(holds):
                 detail = trouble or ("light is safe" if dark else "waiting with the light as it was")
-                safe_ms = (safe_ns - hold.came_ns) / 1e6 if dark and not trouble else None
-                done = Done(action="pause", seq=hold.seq, ok=not trouble, detail=detail, safe_ms=safe_ms)
-                self._tell(done)
-                told = True
+                # Of a pause that began in the dark the light was safe before anybody asked.
+                safe_ms = max(0.0, (safe_ns - hold.came_ns) / 1e6) if dark and not trouble else None
+                self._tell(
+                    Done(
+                        action="pause",
+                        seq=hold.seq,
+                        ok=not trouble,
+                        detail=detail,
+                        safe_ms=safe_ms,
+                        order=hold.order,
+                    )
+                )
             with self._changed:
                 self._changed.wait(CHECK_S)
         paused_s = time.monotonic() - start_s
-        if not self._stopped and self.alive():
+        if not self.holds.ended and self.alive():
             self._go_on(dark, seq, paused_s)
         return paused_s
 
     def _go_on(self, dark: bool, seq: int, paused_s: float) -> None:
         trouble = self._lights.make_ready(self._is_free) if dark else ""
+        values = {"paused_s": paused_s}
+        answered = self.holds.tell_resumed(ok=not trouble, detail=trouble, values=values)
         if trouble == OVERRULED:
             return  # whoever wanted it dark says so
         if trouble:
             self._give_up(f"the light did not come back after a pause: {trouble}")
-        values = {"paused_s": paused_s}
-        self._tell(Done(action="resume", seq=seq, ok=not trouble, detail=trouble, values=values))
+        if not answered:
+            self._tell(Done(action="resume", seq=seq, ok=not trouble, detail=trouble, values=values))
 
     def _is_free(self) -> bool:
-        return not self._stopped and self._current_hold() is None
-
-    def _current_hold(self) -> Hold | None:
-        """One that still holds; those whose time is over are dropped."""
-        now_s = time.monotonic()
-        with self._changed:
-            if self._stopped:
-                return None
-            self._holds = {
-                action: hold
-                for action, hold in self._holds.items()
-                if hold.until_s is None or hold.until_s > now_s
-            }
-            return next(iter(self._holds.values()), None)
+        return not self.holds.ended and not self.holds.current()
 
     def _taken_up(self) -> tuple[dict[str, float], dict[str, tuple[float, int]]]:
         """Values that the next event carries; those it is the first to carry, with the frame that asked."""

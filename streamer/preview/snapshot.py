@@ -9,7 +9,8 @@ from typing import Any, Literal, TypeVar, get_args
 
 from streamer.core import Action, Decision, Status, Verdict
 
-RunState = Literal["waiting", "running", "stopping", "stopped", "finished", "failed"]
+#: "paused" until somebody resumes the run or the pause is over.
+RunState = Literal["waiting", "running", "paused", "stopping", "stopped", "finished", "failed"]
 
 #: Longest text and most entries that are shown; anything beyond is cut off.
 TEXT_MAX, ENTRIES_MAX = 400, 64

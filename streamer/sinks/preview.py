@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -11,10 +12,14 @@ from dataclasses import asdict
 import zmq
 
 from streamer.core import CONTINUE, Decision, Outcome
+from streamer.wire import Done
+
+#: Without news the last is said again after so long: for who comes late, and to be seen to be there.
+BEAT_S = 1.0
 
 
 class PreviewSink:
-    """Publishes one JSON snapshot per outcome.
+    """Publishes one JSON snapshot per outcome, and when a pause begins or ends.
 
     Args:
         run: name of the recording.
@@ -45,12 +50,42 @@ class PreviewSink:
         self._before, (self._recorded, self._processed) = before[0], before
         self._decision = Decision(action="stop", reason=stopped) if stopped else CONTINUE
         self._last: dict[str, object] = {}
+        self._lock = threading.RLock()  # frames come on one thread, what people ask for on another
+        self._paused = self._closed = False
+        self._said_s = -BEAT_S
 
     def put(self, outcome: Outcome) -> None:
         """Publish an outcome; a decision to stop stays on show."""
+        with self._lock:
+            self._put(outcome)
+
+    def asked(self, decision: Decision) -> None:
+        """Publish what a person has asked for; from any thread."""
+        with self._lock:
+            self._decide(decision)
+            self._publish_now()
+
+    def done(self, done: Done) -> None:
+        """Publish that a pause has begun or is over; from any thread."""
+        with self._lock:
+            before = self._paused
+            if done.action == "pause":
+                self._paused = self._paused or done.ok
+            elif done.action == "resume":
+                self._paused = self._paused and not done.ok
+            if self._paused != before:
+                self._publish_now()
+
+    def beat(self) -> None:
+        """Say again what was said last, if that is a while ago; from any thread."""
+        with self._lock:
+            if time.monotonic() - self._said_s >= BEAT_S:
+                self._publish_now()
+
+    def _put(self, outcome: Outcome) -> None:
         self._recorded += 1
         if outcome.decision.action != "continue":
-            self._decision = outcome.decision
+            self._decide(outcome.decision)
         if not outcome.results:
             return
         self._processed += 1
@@ -65,10 +100,28 @@ class PreviewSink:
             "dose": dict(self._dose()),
             "verdicts": [asdict(verdict) for verdict in outcome.verdicts],
         }
-        self.publish("stopping" if self._decision.action == "stop" else "running")
+        self._publish_now()
+
+    def _decide(self, decision: Decision) -> None:
+        if self._decision.action != "stop":
+            self._decision = decision
+
+    def _publish_now(self) -> None:
+        if self._decision.action == "stop":
+            self.publish("stopping")
+        elif self._paused:
+            self.publish("paused")
+        else:
+            self.publish("running" if self._started_s else "waiting")
 
     def publish(self, state: str) -> None:
         """Publish the last outcome under `state`."""
+        with self._lock:
+            if not self._closed:
+                self._said_s = time.monotonic()
+                self._publish(state)
+
+    def _publish(self, state: str) -> None:
         snapshot = {
             "run": self._run,
             "state": state,
@@ -96,5 +149,7 @@ class PreviewSink:
         """Publish how the run ended, and stop."""
         ended = "stopped" if self._decision.action == "stop" else "finished"
         self.publish("failed" if failed else ended)
+        with self._lock:
+            self._closed = True
         self._socket.close()
         self._context.term()

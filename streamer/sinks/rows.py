@@ -78,6 +78,10 @@ class DecisionsSink:
         """Write what the microscope really did; from any thread, also after the close."""
         self._append(done_row(done))
 
+    def put_row(self, row: Mapping[str, object]) -> None:
+        """Write what people asked for, marked and were told; from any thread, also after the close."""
+        self._append(dict(row))
+
     def close(self) -> None:
         """Nothing is held open: decisions are rare, and their consequences arrive late."""
 

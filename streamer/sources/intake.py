@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import get_args
 
 from streamer.core import Frame
-from streamer.wire import Alive, Credit, Done, End, Hello, Message, Policy, Report, Welcome, WireError
+from streamer.wire import Alive, Credit, Done, End, Hello, Message, Order, Policy, Report, Welcome, WireError
 
 #: Frames that the hook may be ahead of the recording: enough to hide the way there and back, whatever else
 #: waits, waits with the hook. Before the first frame nobody knows how large they are.
 MAX_WINDOW, FIRST_WINDOW = 64, 2
-#: Orders repeated after a reconnect; older ones are history.
+#: Decisions, and orders of people, repeated after a reconnect; older ones are history.
 MAX_UNANSWERED = 16
 
 
@@ -27,7 +28,9 @@ class Recorded:
         first_seq: the first frame that it was offered.
         missing: sequence numbers between the two that never arrived.
         done: how many `Done` messages of the hook it has.
-        unanswered: orders of which it does not know whether the hook has heard them.
+        unanswered: decisions of which it does not know whether the hook has heard them.
+        orders: likewise what people asked for.
+        last_order: number of the last that a person gave; 0 without one.
     """
 
     run: str
@@ -36,6 +39,8 @@ class Recorded:
     missing: int = 0
     done: int = 0
     unanswered: tuple[Report, ...] = ()
+    orders: tuple[Order, ...] = ()
+    last_order: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +102,8 @@ class Intake:
         self._recorded_until = self.next_seq
         self._done = recorded.done if recorded else 0
         self._unanswered = deque(recorded.unanswered if recorded else (), MAX_UNANSWERED)
+        self._orders = deque(recorded.orders if recorded else (), MAX_UNANSWERED)
+        self._last_order = recorded.last_order if recorded else 0
         self._window, self._until = FIRST_WINDOW, 0
         self._biggest = self._held_bytes = 0
         self._held: deque[tuple[int, int]] = deque()  # number and bytes of frames not yet recorded
@@ -125,7 +132,7 @@ class Intake:
             shared=shared,
             done=self._done,
         )
-        return [welcome, *self._unanswered]
+        return [welcome, *self._unanswered, *self._orders]
 
     def take_in(self, frame: Frame, *, in_ram: bool) -> bool:
         """Whether the frame is new; one that was received before is counted.
@@ -158,12 +165,31 @@ class Intake:
         if report.action != "continue":
             self._unanswered.append(report)
 
+    @property
+    def newest_seq(self) -> int:
+        """Number of the newest frame that is safe; 0 before the first."""
+        return max(0, self._recorded_until - 1)
+
+    def order(self, action: str, reason: str) -> Order:
+        """Something that a person asks for, with the next number."""
+        # A clock, and no count: of an order that a killed processor gave and did not record nobody knows.
+        self._last_order = max(self._last_order + 1, time.time_ns() // 1_000_000)
+        order = Order(number=self._last_order, action=action, seq=self.newest_seq, reason=reason)
+        self._orders.append(order)
+        return order
+
     def answered(self, done: Done) -> None:
         """The hook has told what it did."""
         self._done += 1
-        # By the very order: what a user or the watchdog did answers none.
-        still = [order for order in self._unanswered if (order.seq, order.action) != (done.seq, done.action)]
-        self._unanswered = deque(still, MAX_UNANSWERED)
+        if done.order:
+            still = [order for order in self._orders if order.number != done.order]
+            self._orders = deque(still, MAX_UNANSWERED)
+            return
+        # By the very decision: what a user or the watchdog did answers none.
+        open_ = [
+            report for report in self._unanswered if (report.seq, report.action) != (done.seq, done.action)
+        ]
+        self._unanswered = deque(open_, MAX_UNANSWERED)
 
     def credit(self) -> Credit | None:
         """Further credit, as soon as it is worth a message."""

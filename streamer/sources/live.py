@@ -24,6 +24,7 @@ from streamer.wire import (
     End,
     Hello,
     Message,
+    Order,
     Report,
     SharedSlots,
     WireError,
@@ -133,6 +134,30 @@ class LiveSource:
         with self._changed:
             deeds, self._deeds = self._deeds, []
         return deeds
+
+    @property
+    def newest_seq(self) -> int:
+        """Number of the newest frame that is safe in the recording; 0 before the first."""
+        with self._changed:
+            return self._intake.newest_seq
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the run has ended: nobody carries out anything any more."""
+        return self._over
+
+    def order(self, action: str, reason: str) -> Order:
+        """Let the hook know what a person asks for: stop, pause, resume. `carried_out` has the answer.
+
+        It is told again after each reconnect until it answers; a hook that is not there yet hears it at once
+        when it comes.
+        """
+        with self._changed:
+            order = self._intake.order(action, reason)
+            known = self._intake.hello is not None
+        if known:  # else the welcome brings it
+            self._answer(order)
+        return order
 
     def reply(self, outcome: Outcome) -> None:
         """Acknowledge a frame that is safe in the recording: the last thing that happens to it."""

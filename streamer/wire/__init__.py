@@ -5,7 +5,8 @@ One port, two directions (ROUTER at the processor, DEALER at the hook). Every me
 shared memory in which they lie. No pickle anywhere.
 
     hook -> processor    Hello, Frame*, Done*, Alive (once a second), End, Bye
-    processor -> hook    Welcome | Refused, Credit*, Report* (the acknowledgement of frames), Alive, Closed
+    processor -> hook    Welcome | Refused, Credit*, Report* (the acknowledgement of frames), Order*, Alive,
+                         Closed
 """
 
 from streamer.wire.backlog import SPOOL_SUFFIX, Backlog, Parcel, Parts, read_spool
@@ -30,6 +31,7 @@ from streamer.wire.messages import (
     End,
     Hello,
     Message,
+    Order,
     Policy,
     Refused,
     Report,
@@ -54,6 +56,7 @@ __all__ = [
     "Hello",
     "HookKeys",
     "Message",
+    "Order",
     "Parcel",
     "Parts",
     "Policy",

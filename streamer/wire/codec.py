@@ -27,7 +27,7 @@ from streamer.wire.checks import (
 from streamer.wire.errors import WireError
 from streamer.wire.messages import KINDS, Message
 
-VERSION = 2
+VERSION = 3
 MAGIC = b"scope-streamer/"
 PREAMBLE = MAGIC + str(VERSION).encode()
 MAX_HEADER_BYTES = 1 << 20

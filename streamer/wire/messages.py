@@ -78,6 +78,7 @@ class Done:
         values: what was set, by quantity with unit.
         safe_ms: from the arrival of the decision to the light being safe; None where that was not asked.
         ended_ms: from the arrival of the decision to the engine having been told; None likewise.
+        order: number of the `Order` that this answers; 0 where it answers a decision.
     """
 
     action: str
@@ -87,6 +88,7 @@ class Done:
     values: Mapping[str, float] = field(default_factory=dict)
     safe_ms: float | None = None
     ended_ms: float | None = None
+    order: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +159,23 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A person who watches asks for something; it acknowledges no frame.
+
+    Attributes:
+        number: from 1, greater than that of the order before; each is obeyed once, and answered by a `Done`.
+        action: stop, pause or resume.
+        seq: the newest frame in the recording when it was asked, for the record; 0 before the first.
+        reason: who asked and why, in words.
+    """
+
+    number: int
+    action: str
+    seq: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Closed:
     """The recording is closed.
 
@@ -179,7 +198,7 @@ class Bye:
     """
 
 
-Message = Hello | Alive | Done | End | Bye | Welcome | Credit | Refused | Report | Closed | Frame
+Message = Hello | Alive | Done | End | Bye | Welcome | Credit | Refused | Report | Order | Closed | Frame
 
 #: JSON name of every message; `Frame` is the one with a third part.
 KINDS: Mapping[str, type[Message]] = {
@@ -192,6 +211,7 @@ KINDS: Mapping[str, type[Message]] = {
     "credit": Credit,
     "refused": Refused,
     "report": Report,
+    "order": Order,
     "closed": Closed,
     "frame": Frame,
 }

@@ -16,7 +16,7 @@ from streamer.hook.control import Control
 from streamer.hook.lights import OVERRULED
 from streamer.hook.watchdog import Watchdog
 from streamer.profile import Knob
-from streamer.wire import Done, Report
+from streamer.wire import Done, Order, Report
 
 pytestmark = pytest.mark.timeout(20, method="thread")
 
@@ -245,7 +245,7 @@ def test_a_close_while_the_run_waits_does_not_bring_the_light_back(holding: str)
     thread = bench.run(plan(3))
     until(lambda: "safe" in bench.light)
     bench.control.close(10)
-    bench.control.steering.release(holding)
+    bench.control.steering.holds.release(holding)
     thread.join()
     assert (set(bench.light), bench.events) == ({"safe"}, [])
 
@@ -531,3 +531,120 @@ def test_a_frame_whose_event_cannot_be_told_counts(place: dict[str, int] | None)
         bench.control.steering.frame_came(None, place)
     thread.join()
     assert bench.troubles == []
+
+
+def order(number: int, action: str) -> Order:
+    return Order(number=number, action=action, seq=3, reason=f"{action} from the page")
+
+
+def answers(bench: Bench) -> list[tuple[int, str, bool]]:
+    return [(done.order, done.action, done.ok) for done in bench.done]
+
+
+def test_a_person_pauses_and_resumes_a_run_and_each_order_is_answered() -> None:
+    bench = Bench()
+    bench.control.obey(order(1, "pause"))
+    thread = bench.run(plan(3))
+    until(lambda: bench.done)
+    assert answers(bench) == [(1, "pause", True)]
+    assert (bench.light, bench.events) == (["safe"], [])
+    bench.control.obey(order(2, "pause"))
+    until(lambda: len(bench.done) == 2)
+    bench.control.obey(order(3, "resume"))
+    thread.join()
+    assert answers(bench) == [(1, "pause", True), (2, "pause", True), (3, "resume", True)]
+    assert bench.done[2].values["paused_s"] > 0
+    assert (bench.light, len(bench.events)) == (["safe", "ready"], 3)
+
+
+def test_a_pause_of_a_guard_does_not_shorten_that_of_a_person() -> None:
+    bench = Bench()
+    bench.control.obey(order(1, "pause"))
+    bench.control.act_on(Report(seq=4, processed=True, action="pause", pause_s=0.01))
+    thread = bench.run(plan(2))
+    until(lambda: len(bench.done) >= 1)
+    until(lambda: len(bench.control.steering.holds.current()) == 1)
+    assert bench.events == []
+    bench.control.obey(order(2, "resume"))
+    thread.join()
+    assert bench.done[-1].order == 2
+    assert len(bench.events) == 2
+
+
+def test_a_pause_that_is_over_before_the_exposure_in_progress_is_answered_as_not_carried_out() -> None:
+    bench = Bench()
+    for number, action in enumerate(("pause", "resume", "resume"), start=1):
+        bench.control.obey(order(number, action))
+    assert answers(bench) == [(1, "pause", False), (2, "resume", True), (3, "resume", False)]
+    assert bench.done[2].detail == "the run was not paused"
+    bench.run(plan(2)).join()
+    assert len(bench.events) == 2
+
+
+def test_a_resumption_while_nobody_watches_says_what_the_run_waits_for() -> None:
+    bench = Bench()
+    bench.control.obey(order(1, "pause"))
+    bench.control.unwatched(12)
+    thread = bench.run(plan(2))
+    until(lambda: (1, "pause", True) in answers(bench))
+    bench.control.obey(order(2, "resume"))
+    until(lambda: (2, "resume", True) in answers(bench))
+    assert "the run waits all the same: no verdict for 12 s" in bench.done[-1].detail
+    assert bench.events == []
+    bench.control.watched()
+    thread.join()
+    assert len(bench.events) == 2
+
+
+def test_an_order_to_stop_a_run_that_is_paused_ends_it_in_the_dark_and_answers_all() -> None:
+    bench = Bench()
+    bench.control.obey(order(1, "pause"))
+    thread = bench.run(plan(3))
+    until(lambda: bench.done)
+    bench.control.obey(order(2, "stop"))
+    thread.join()
+    until(lambda: len(bench.done) == 2)
+    bench.control.obey(order(3, "pause"))
+    bench.control.obey(order(4, "resume"))
+    assert answers(bench) == [
+        (1, "pause", True),
+        (2, "stop", True),
+        (3, "pause", False),
+        (4, "resume", False),
+    ]
+    assert "ready" not in bench.light
+    assert bench.events == []
+
+
+def test_a_second_order_to_stop_makes_the_light_safe_once_more() -> None:
+    bench = Bench()
+    refuses = [True]
+
+    def make_safe() -> None:
+        if refuses.pop():
+            raise OSError("no answer from the laser")
+        bench.light.append("safe")
+
+    bench.control.lights.use(make_safe, None)
+    bench.control.obey(order(1, "stop"))
+    until(lambda: answers(bench) == [(1, "stop", False)])
+    refuses.append(False)
+    bench.control.obey(order(2, "stop"))
+    until(lambda: answers(bench) == [(1, "stop", False), (2, "stop", True)])
+    assert bench.light == ["safe"]
+
+
+@pytest.mark.parametrize("action", ["pause", "resume"])
+def test_every_order_to_a_run_that_nobody_steers_is_refused_with_the_cure(action: str) -> None:
+    bench = Bench()
+    bench.control.steering.active = False
+    bench.control.obey(order(1, action))
+    bench.control.obey(order(2, action))
+    assert answers(bench) == [(1, action, False), (2, action, False)]
+    assert "hook.events(events)" in bench.done[1].detail
+
+
+def test_an_order_that_this_hook_does_not_know_is_answered() -> None:
+    bench = Bench()
+    bench.control.obey(order(1, "focus"))
+    assert answers(bench) == [(1, "focus", False)]

@@ -17,7 +17,7 @@ import pytest
 from streamer.core import Decision, Frame, Outcome
 from streamer.hook.sender import Sender
 from streamer.sources.live import LiveSource, Recorded
-from streamer.wire import Backlog, Done, Report, Ring, new_keys
+from streamer.wire import Backlog, Done, Order, Report, Ring, new_keys
 
 
 def wait_until(true: Callable[[], object], seconds: float = 20) -> None:
@@ -284,6 +284,31 @@ def test_a_stop_whose_report_was_lost_with_the_connection_is_heard_once(tmp_path
     second.join(5)
     assert heard == [order]
     assert (sender.stopped_at, sender.stop_reason) == (0, "gone")
+
+
+def test_an_order_that_a_killed_processor_gave_is_heard_once_from_the_next(tmp_path: Path) -> None:
+    heard: list[Order] = []
+    first = Processor()
+    sender = a_sender(first.endpoint, tmp_path, on_order=heard.append)
+    sender.put(a_frame(0))
+    wait_until(lambda: sender.acknowledged == 1)
+    given = first.source.order("pause", "paused from the page")
+    wait_until(lambda: heard)
+    first.kill()
+    unheard = Order(number=given.number + 5, action="stop", seq=0, reason="stopped from the page")
+    run = sender._dialogue.hello.run
+    before = Recorded(run=run, next_seq=1, orders=(given, unheard), last_order=unheard.number)
+    second = Processor(first.endpoint, recorded=before)
+    wait_until(lambda: len(heard) == 2)
+    sender.tell(Done(action="stop", seq=0, ok=True, order=unheard.number))
+    wait_until(lambda: second.source.carried_out())
+    later = second.source.order("stop", "stopped from the page: again")
+    wait_until(lambda: len(heard) == 3)
+    sender.close(1, 5)
+    second.join(5)
+    assert heard == [given, unheard, later]
+    assert later.number > unheard.number
+    assert (sender.stopped_at, sender.stop_reason) == (0, "stopped from the page")
 
 
 @pytest.mark.parametrize("where", ["no folder", "no budget"])

@@ -86,9 +86,9 @@ def test_a_processor_of_version_1_is_named_with_the_cure_and_frames_are_kept(tmp
         problem = sender.problem
         sender.close(1, 0.1)
         refused, _ = processor.communicate()
-    old = "wire version '1'; this side speaks 2: update the older one"
+    old = "wire version '1'; this side speaks 3: update the older one"
     assert problem == f"the processor at {endpoint} does not speak our wire: {old}"
-    assert "wire version '2'; this side speaks 1: update the older one" in refused
+    assert "wire version '3'; this side speaks 1: update the older one" in refused
     assert sender.kept
     assert (sender.sent, sender.lost) == (0, 0)
 
@@ -97,8 +97,8 @@ def test_a_hook_of_version_1_is_told_so_and_counted(tmp_path: Path) -> None:
     source = LiveSource("tcp://127.0.0.1:*", profile="p", ram_bytes=10**6, silence_s=30)
     command = [sys.executable, "-c", VERSION_1 + OLD_HOOK, source.endpoint, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    assert "wire version '2'; this side speaks 1: update the older one" in done.stdout
-    assert "wire version '1'; this side speaks 2: update the older one" in source.counts().refused
+    assert "wire version '3'; this side speaks 1: update the older one" in done.stdout
+    assert "wire version '1'; this side speaks 3: update the older one" in source.counts().refused
     assert source.hello is None
     source.finish()
     source.close(0)

@@ -24,6 +24,7 @@ from streamer.wire import (
     End,
     Hello,
     Message,
+    Order,
     Refused,
     Report,
     Welcome,
@@ -202,7 +203,7 @@ def test_latest_marks_all_but_the_newest_as_superseded(source: LiveSource, peer:
     ("parts", "reason"),
     [
         ([b"GET /", b""], "not ours"),
-        ([b"scope-streamer/1", b"{}"], "wire version '1'; this side speaks 2"),
+        ([b"scope-streamer/1", b"{}"], "wire version '1'; this side speaks 3"),
         ([bytes(part) for part in encode(Hello(run="", profile="p"))], "use 1 to 64"),
         ([bytes(part) for part in encode(a_frame(0))], "say hello first"),
         ([bytes(part) for part in encode(hello("newest"))], "use lossless or latest"),
@@ -386,3 +387,27 @@ def wait_until(true: object, seconds: float = 10) -> None:
             return
         tick.wait(0.01)
     raise AssertionError("it did not come true")
+
+
+def test_an_order_is_given_at_once_or_with_the_welcome_and_again_until_it_is_answered(
+    source: LiveSource,
+) -> None:
+    early = source.order("pause", "before the hook came")
+    first = Peer(source.endpoint)
+    first.say(hello())
+    assert hear_a(first, Order) == early
+    first.say(a_frame(0))
+    source.reply(Outcome(frame=next(source.frames())))
+    late = source.order("stop", "too hot")
+    assert hear_a(first, Order) == late
+    assert (late.seq, late.number > early.number) == (0, True)
+    first.say(Done(action="pause", seq=0, ok=True, order=early.number))
+    first.say(Done(action="stop", seq=0, ok=True))  # of a guard's stop: answers no order
+    done: list[Done] = []
+    wait_until(lambda: done.extend(source.carried_out()) or len(done) == 2)
+    first.close()
+    second = Peer(source.endpoint)
+    second.say(hello())
+    assert hear_a(second, Welcome).done == 2
+    assert second.hear() == late
+    second.close()

@@ -159,7 +159,7 @@ HOSTILE = {
     "one part": ([b"hi"], "parts"),
     "http": ([b"GET / HTTP/1.1", b"", b""], "not ours"),
     "pickle": ([b"\x80\x04]\x94.", b"{}"], "not ours"),
-    "version 1": ([MAGIC + b"1", b"{}"], "wire version '1'; this side speaks 2"),
+    "version 1": ([MAGIC + b"1", b"{}"], "wire version '1'; this side speaks 3"),
     "huge table": (
         [
             PREAMBLE,

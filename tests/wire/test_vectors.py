@@ -12,7 +12,7 @@ import pytest
 from streamer.core import Frame
 from streamer.wire import decode, encode
 
-VECTORS = json.loads((Path(__file__).parent / "vectors" / "version-2.json").read_text())
+VECTORS = json.loads((Path(__file__).parent / "vectors" / "version-3.json").read_text())
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
