@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from streamer.preview.feed import Feed
 from streamer.preview.snapshot import Snapshot, parse_snapshot
-from streamer.preview.terminal import View, line, summary
+from streamer.preview.terminal import View
 from streamer.preview.watch import watch
+from streamer.preview.words import line, summary
 
 __all__ = ["Feed", "Snapshot", "View", "line", "parse_snapshot", "summary", "watch"]

@@ -46,7 +46,7 @@ def test_a_pipe_gets_a_plain_line_every_few_seconds() -> None:
 
 def test_a_terminal_gets_the_live_view() -> None:
     printed = watched(Scripted(*RUN, FINISHED), terminal=True)
-    assert "photons per box" in printed
+    assert "similarity" in printed
     assert "\x1b[" in printed
 
 
