@@ -30,11 +30,16 @@ def page(results: Path = RESULTS) -> str:
     return text
 
 
-def acquisition(parts: Mapping[str, Any] | None) -> str:
-    """Every part of `bench.acquisition`: when, where, how, and its tables."""
+def acquisition(parts: Mapping[str, Any] | None, bench: str = "acquisition") -> str:
+    """Every part of `bench.acquisition`, or of another one like it: when, where, how, and its tables."""
     if not parts:
-        return NOT_MEASURED.format(command="python -m bench.acquisition --out bench/results/acquisition.json")
-    return "\n\n".join(_part(name, part) for name, part in parts.items())
+        return NOT_MEASURED.format(command=f"python -m bench.{bench} --out bench/results/{bench}.json")
+    return "\n\n".join(_part(name, part, bench) for name, part in parts.items())
+
+
+def preview(parts: Mapping[str, Any] | None) -> str:
+    """Every part of `bench.preview`."""
+    return acquisition(parts, "preview")
 
 
 def kills(report: Mapping[str, Any] | None) -> str:
@@ -60,11 +65,11 @@ def reached(row: Mapping[str, Any]) -> bool | None:
     return bool(value <= asked["limit"] if asked["at"] == "most" else value >= asked["limit"])
 
 
-def _part(name: str, part: Mapping[str, Any]) -> str:
+def _part(name: str, part: Mapping[str, Any], bench: str) -> str:
     quick = " **A quick run: no measurement.**" if part["quick"] else ""
     load = "unknown" if part["load_before"] is None else f"{part['load_before']:.2f}"
     stated = (
-        f"`python -m bench.acquisition --only {name}`, {part['date']}, load before {load}; "
+        f"`python -m bench.{bench} --only {name}`, {part['date']}, load before {load}; "
         f"{_machine(part['machine'])}.{quick}"
     )
     tables = [
@@ -117,7 +122,7 @@ def _number(value: object) -> str:
     return str(value)
 
 
-SECTIONS = {"acquisition": acquisition, "kills": kills}
+SECTIONS = {"acquisition": acquisition, "preview": preview, "kills": kills}
 
 if __name__ == "__main__":
     PAGE.write_text(page(), encoding="utf-8")
