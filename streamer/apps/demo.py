@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +16,7 @@ from streamer.apps.compose import ModelSettings
 from streamer.apps.live import follow, processor_child
 from streamer.apps.processor import ProcessorSettings
 from streamer.apps.summary import percentiles
+from streamer.apps.watched import NOT_WATCHED, Say, Watched, Watching
 from streamer.errors import StreamerError
 from streamer.microscope import MicroscopeSettings, microscope_process, planned_light, scene_settings
 from streamer.profile import load_profile
@@ -49,6 +51,8 @@ class DemoSettings:
         frame_ms: time an exposure takes; None takes the profile's. The specimen's own clock is not changed.
         policy: overload policy of the hook.
         models: the networks.
+        control: the page may stop, pause and mark.
+        on_stop, on_decision: whom to tell, see `streamer.sinks.notify`.
     """
 
     out: Path
@@ -60,10 +64,27 @@ class DemoSettings:
     frame_ms: float | None = None
     policy: Literal["lossless", "latest"] = "lossless"
     models: ModelSettings = field(default_factory=ModelSettings)
+    control: bool = False
+    on_stop: str = ""
+    on_decision: str = ""
 
 
-def demo(settings: DemoSettings, *, console: Console, quiet: bool = False) -> dict[str, Any]:
+def demo(
+    settings: DemoSettings,
+    *,
+    console: Console,
+    quiet: bool = False,
+    watching: Watching = NOT_WATCHED,
+    on_words: Say = lambda lines: None,
+) -> dict[str, Any]:
     """Run microscope, processor and view; what became of every frame, as plain values.
+
+    Args:
+        settings: what to simulate.
+        console: where the view goes.
+        quiet: no view in the terminal.
+        watching: how else it may be watched.
+        on_words: told what the user should know meanwhile, a line each.
 
     Raises:
         KeyboardInterrupt: Ctrl-C; the recording is closed.
@@ -81,9 +102,16 @@ def demo(settings: DemoSettings, *, console: Console, quiet: bool = False) -> di
         shape_yx=shape_yx,
         seeds={"specimen": settings.seed},
         notes={"simulated": {"bleaching": settings.bleaching}},
+        control=settings.control,
+        on_stop=settings.on_stop,
+        on_decision=settings.on_decision,
     )
-    with processor_child(processing) as processor:
+    with (
+        Watched(settings.out, "demo", watching, on_words) as watched,
+        processor_child(processing, on_words) as processor,
+    ):
         ready = processor.expect("ready")
+        watched.follow(ready)
         imaging = MicroscopeSettings(
             profile=settings.profile,
             scene=scene,
@@ -94,16 +122,23 @@ def demo(settings: DemoSettings, *, console: Console, quiet: bool = False) -> di
             exposures_path=RunFolder(settings.out).path / EXPOSURES,
             patience_s=PATIENCE_S,
         )
-        words = f"what it had exposed is in {settings.out}"
-        with Child("microscope", microscope_process, imaging, if_it_dies=words) as microscope:
-            try:
-                follow(ready["preview"], processor, microscope, console=console, quiet=quiet)
-            except KeyboardInterrupt:
-                microscope.finish()  # its hook ends the run, which closes the recording
-                _hear_out(processor, microscope)
-                raise
-            summary, seen = _hear_out(processor, microscope)
-    return _account(settings, rate, summary, seen)
+        summary, seen = _image(processor, imaging, ready["preview"], settings.out, console, quiet)
+    return _account(settings, rate, summary, seen) | {"report": watched.report}
+
+
+def _image(
+    processor: Child, imaging: MicroscopeSettings, preview: str, run: Path, console: Console, quiet: bool
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Have the microscope expose beside the processor; what both say at their end."""
+    words = f"what it had exposed is in {run}"
+    with Child("microscope", microscope_process, imaging, if_it_dies=words) as microscope:
+        try:
+            follow(preview, processor, microscope, run=run, console=console, quiet=quiet)
+        except KeyboardInterrupt:
+            microscope.finish()  # its hook ends the run, which closes the recording
+            _hear_out(processor, microscope)
+            raise
+        return _hear_out(processor, microscope)
 
 
 def _hear_out(processor: Child, microscope: Child) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -145,7 +180,7 @@ def _account(
     whole = (
         raw_equal and counts["exposed"] == counts["acquired"] == counts["recorded"] and not counts["dropped"]
     )
-    stopped = summary["stop"] is not None
+    rightly = stopped_rightly(settings, rate, summary["stop"])
     return {
         "recording": summary["recording"],
         "seed": settings.seed,
@@ -159,7 +194,7 @@ def _account(
         "stop_to_safe_ms": hook["safe_ms"],
         "stop_to_end_ms": hook["ended_ms"],
         "lasers_safe": seen["safe"],
-        "as_it_should": whole and seen["safe"] and _stopped_rightly(settings, rate, stopped=stopped),
+        "as_it_should": whole and seen["safe"] and rightly,
     }
 
 
@@ -171,8 +206,14 @@ def raw_equals_exposed(run: RunFolder) -> bool:
     return exposed == [hashlib.sha256(plane.tobytes()).hexdigest() for plane in planes]
 
 
-def _stopped_rightly(settings: DemoSettings, rate: float, *, stopped: bool) -> bool:
-    """Dye that fades must end in a stop, dye that lasts must not; in between either is right."""
+def stopped_rightly(settings: DemoSettings, rate: float, stop: Mapping[str, Any] | None) -> bool:
+    """Dye that fades must end in a stop, dye that lasts must not; in between either is right.
+
+    A stop that a person has asked for is.
+    """
+    stopped = stop is not None
+    if stop is not None and "by" in stop:
+        return True
     light = planned_light(load_profile(settings.profile))
     survival = survival_at(rate * settings.frames * frame_dose_uw_us(light))
     if survival < FADED:

@@ -14,6 +14,7 @@ from streamer.apps.compose import ModelSettings
 from streamer.apps.recorded import models_as_recorded, recorded_plan, recorded_profile
 from streamer.apps.recorder import open_recorder
 from streamer.apps.summary import Summary, Tally
+from streamer.apps.watched import NOT_WATCHED, Say, Watched, Watching
 from streamer.core import Calibration, Frame, Outcome
 from streamer.errors import UsageError
 from streamer.pipeline import process
@@ -83,6 +84,7 @@ class ReplayReport:
         verdicts: how often each guard said what: {guard: {status: frames}}.
         words: what each guard said of the last frame that it did not pass, or of the last of all.
         comparison: with the run's own verdicts; None where the recording has none.
+        report: where the new run's report lies; None where it could not be written.
     """
 
     summary: Summary
@@ -90,6 +92,7 @@ class ReplayReport:
     verdicts: dict[str, dict[str, int]]
     words: dict[str, str]
     comparison: Comparison | None
+    report: str | None
 
 
 @dataclass(slots=True)
@@ -111,13 +114,19 @@ class _Verdicts:
 
 
 def replay(
-    settings: ReplaySettings, *, on_frame: Callable[[int, int], None] = lambda done, of: None
+    settings: ReplaySettings,
+    *,
+    watching: Watching = NOT_WATCHED,
+    on_frame: Callable[[int, int], None] = lambda done, of: None,
+    on_words: Say = lambda lines: None,
 ) -> ReplayReport:
     """Denoise, segment, judge and record every frame of a recording anew.
 
     Args:
         settings: what to replay.
+        watching: how it may be watched.
         on_frame: told how many frames of how many are done.
+        on_words: told what the user should know meanwhile, a line each.
 
     Raises:
         UsageError: something cannot be read, or was not told.
@@ -149,25 +158,28 @@ def replay(
         channels=composer.channels,
         further=(tally, verdicts),
     )
-    try:
-        with recorder:
-            process(
-                _paced(recording, profile, settings.speed, on_frame),
-                record=recorder.put_raw,
-                sinks=(recorder,),
-                lag=_lag,
-                **composer.stages(planned=planned).as_arguments(),
-            )
-    except KeyboardInterrupt:
+    with Watched(run.path, "replay", watching, on_words) as watched:
+        watched.follow({})  # what the page shows is in the recording
+        try:
+            with recorder:
+                process(
+                    _paced(recording, profile, settings.speed, on_frame),
+                    record=recorder.put_raw,
+                    sinks=(recorder,),
+                    lag=_lag,
+                    **composer.stages(planned=planned).as_arguments(),
+                )
+        except KeyboardInterrupt:
+            close_run(run)
+            raise
         close_run(run)
-        raise
-    close_run(run)
     return ReplayReport(
         summary=tally.summary(run.path, LinkCounts(received=len(recording))),
         notes=recording.notes,
         verdicts=verdicts.counts,
         words=verdicts.words,
         comparison=_compare(RunFolder(settings.paths[0]), run, before, info) if before else None,
+        report=watched.report,
     )
 
 

@@ -8,9 +8,12 @@ from typing import Annotated, Any, Literal
 import typer
 
 from streamer.cli import options
+from streamer.cli.groups import Networks, RunPage, Telling, grouped
 
 
+@grouped
 def demo(
+    *,
     out: options.Out = None,
     seed: Annotated[int, typer.Option(min=0, help="Of specimen and photons.")] = 1,
     bleaching: Annotated[
@@ -29,11 +32,10 @@ def demo(
     policy: Annotated[
         Literal["lossless", "latest"], typer.Option(help="Process every frame, or only the newest.")
     ] = "lossless",
-    model: options.Model = None,
-    segmenter: options.Segmenter = None,
-    engine: options.Engine = "auto",
-    precision: options.Precision = "auto",
-    threads: options.Threads = None,
+    networks: Networks,
+    page: RunPage,
+    control: options.Control = False,
+    telling: Telling,
     quiet: options.Quiet = False,
     as_json: options.Json = False,
 ) -> None:
@@ -56,10 +58,17 @@ def demo(
         shape_yx=(size, size) if size else None,
         frame_ms=frame_ms,
         policy=policy,
-        models=options.models(model, segmenter, engine, precision, threads),
+        models=networks.settings(),
+        control=control,
+        on_stop=telling.on_stop,
+        on_decision=telling.on_decision,
     )
+    hidden = quiet or as_json
+    watching, console = page.watching(by_default=not hidden), options.console(as_json)
     with options.interruptible(settings.out):
-        report = run_demo(settings, console=options.console(as_json), quiet=quiet or as_json)
+        report = run_demo(
+            settings, console=console, quiet=hidden, watching=watching, on_words=options.say_to(console)
+        )
     typer.echo(json.dumps(report, indent=2) if as_json else _in_words(report))
     if not report["as_it_should"]:
         raise typer.Exit(1)
@@ -84,6 +93,7 @@ def _in_words(report: dict[str, Any]) -> str:
             f"lag {lag.get('p50', 0):.0f} ms (p50), {lag.get('p99', 0):.0f} ms (p99); "
             f"queue at most {report['waiting_max']}",
             f"recording: {report['recording']}",
+            *options.afterwards(report["recording"], report["report"]),
             f"replay it: streamer replay {report['recording']}",
         ]
     )

@@ -9,13 +9,16 @@ from typing import Annotated
 import typer
 
 from streamer.cli import options
+from streamer.cli.groups import Networks, RunPage, Telling, grouped
 from streamer.errors import UsageError
 from streamer.wire import DEFAULT_ENDPOINT, DEFAULT_SILENCE_S
 
 EXIT_FAILED, EXIT_STOPPED = 1, 3
 
 
+@grouped
 def live(
+    *,
     profile: Annotated[
         str | None, typer.Option(help="Hardware profile: name or TOML file; --resume knows it.")
     ] = None,
@@ -39,11 +42,10 @@ def live(
     sample: Annotated[str, typer.Option(help="What is imaged; for run.json.")] = "",
     dye: Annotated[str, typer.Option(help="What it is stained with; for run.json.")] = "",
     note: Annotated[str, typer.Option(help="Anything else worth knowing later; for run.json.")] = "",
-    model: options.Model = None,
-    segmenter: options.Segmenter = None,
-    engine: options.Engine = "auto",
-    precision: options.Precision = "auto",
-    threads: options.Threads = None,
+    networks: Networks,
+    page: RunPage,
+    control: options.Control = False,
+    telling: Telling,
     quiet: options.Quiet = False,
     as_json: options.Json = False,
 ) -> None:
@@ -74,20 +76,25 @@ def live(
         keys=keys,
         silence_s=silence_s,
         dry_run=dry_run,
-        models=options.models(model, segmenter, engine, precision, threads),
+        models=networks.settings(),
+        control=control,
+        on_stop=telling.on_stop,
+        on_decision=telling.on_decision,
         notes={name: words for name, words in told.items() if words},
     )
-    console = options.console(as_json)
+    hidden = quiet or as_json
+    watching, console = page.watching(by_default=not hidden), options.console(as_json)
     with options.interruptible(settings.out):
         summary = run_live(
             settings,
             console=console,
-            quiet=quiet or as_json,
+            quiet=hidden,
+            watching=watching,
             on_ready=lambda ready: console.print(f"listening at {ready['endpoint']}", highlight=False),
-            on_words=lambda lines: console.print("\n".join(lines), highlight=False, markup=False),
+            on_words=options.say_to(console),
         )
     typer.echo(json.dumps(summary, indent=2) if as_json else options.in_words(summary))
     if summary["silent"] or summary["dropped"]:
         raise typer.Exit(EXIT_FAILED)
-    if summary["stop"]:
+    if summary["stop"] and "by" not in summary["stop"]:  # what a person asked for was done as asked
         raise typer.Exit(EXIT_STOPPED)

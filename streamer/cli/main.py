@@ -8,7 +8,20 @@ from typing import Annotated, NoReturn
 import typer
 
 import streamer
-from streamer.cli import demo, doctor, evaluate, keys, live, models, profiles, replay, train
+from streamer.cli import (
+    attach,
+    demo,
+    doctor,
+    evaluate,
+    keys,
+    live,
+    models,
+    profiles,
+    replay,
+    report,
+    train,
+    view,
+)
 from streamer.errors import StreamerError
 
 #: Packages of the extras, and the extra that brings them.
@@ -22,14 +35,19 @@ _EXTRAS = {
     "pyarrow": "processor",
     "ndstorage": "processor",
     "numcodecs": "processor",
+    "starlette": "processor",
+    "uvicorn": "processor",
+    "websockets": "processor",
+    "jinja2": "processor",
+    "matplotlib": "processor",
     "pycromanager": "demo",
     "mmpycorex": "demo",
     "pymmcore": "demo",
     "pymmcore_plus": "demo",
+    "napari": "napari",
     "torch": "train",
     "onnx": "train",
     "onnxscript": "train",
-    "matplotlib": "train",
 }
 
 app = typer.Typer(
@@ -41,7 +59,10 @@ app = typer.Typer(
 )
 app.command()(demo.demo)
 app.command()(live.live)
+app.command()(attach.attach)
 app.command()(replay.replay)
+app.command()(report.report)
+app.command()(view.view)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.command()(doctor.doctor)

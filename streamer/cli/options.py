@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
-
-if TYPE_CHECKING:
-    from streamer.apps.compose import ModelSettings
 
 EXIT_CTRL_C = 130
 
@@ -29,8 +26,11 @@ Precision = Annotated[
 ]
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads of the networks; default physical cores.")]
 Out = Annotated[Path | None, typer.Option(help="Folder of the recording; default runs/<time>.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No live view, only the summary.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON; no live view.")]
+Control = Annotated[
+    bool, typer.Option("--control", help="The page may stop, pause and resume the run, and mark moments.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No live view, no page, only the summary.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON; no live view, no page.")]
 
 
 def recording(out: Path | None, kind: str) -> Path:
@@ -38,21 +38,6 @@ def recording(out: Path | None, kind: str) -> Path:
     now_s = time.time()
     day = time.strftime("%Y-%m-%dT%H-%M-%S", time.localtime(now_s))
     return out or Path("runs") / f"{kind}-{day}-{int(now_s * 1000) % 1000:03}"
-
-
-def models(
-    model: str | None,
-    segmenter: str | None,
-    engine: str,
-    precision: Literal["auto", "f32", "bf16"],
-    threads: int | None,
-) -> ModelSettings:
-    """The networks as told on the command line."""
-    from streamer.apps.compose import ModelSettings
-
-    return ModelSettings(
-        model=model, segmenter=segmenter, engine=engine, precision=precision, threads=threads
-    )
 
 
 def console(as_json: bool) -> Console:
@@ -80,6 +65,16 @@ def _left(out: Path) -> str:
     return f"; {out} is closed" if state == "closed" else f"; streamer live --resume {out} goes on in it"
 
 
+def say_to(console: Console) -> Callable[[list[str]], None]:
+    """Lines for the user, beside a live view; an address stays in one piece, so that it can be clicked."""
+    return lambda lines: console.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
+
+
+def afterwards(recording: object, report: object) -> list[str]:
+    """Where a run is to be looked at once it is over."""
+    return [*([f"report: {report}"] if report else []), f"look back: streamer attach {recording}"]
+
+
 def in_words(summary: Mapping[str, Any]) -> str:
     """A run's `Summary` in a few lines."""
     lag, stop = summary["lag_ms"], summary["stop"]
@@ -87,6 +82,7 @@ def in_words(summary: Mapping[str, Any]) -> str:
         f"{summary['received']} frames received, {summary['recorded']} recorded, "
         f"{summary['processed']} processed, {summary['dropped']} dropped",
         f"recording: {summary['recording']}",
+        *afterwards(summary["recording"], summary.get("report")),
     ]
     if lag.get("n"):
         lines.insert(1, f"lag {lag['p50']:.0f} ms (p50), {lag['p99']:.0f} ms (p99)")

@@ -14,12 +14,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from streamer.cli import options
+from streamer.cli.groups import Networks, RunPage, grouped
 
 if TYPE_CHECKING:
     from streamer.apps.replay import ReplayReport
 
 
+@grouped
 def replay(
+    *,
     paths: Annotated[
         list[Path], typer.Argument(metavar="PATH...", help="A RUN, OME-Zarr, NDTiff, TIFF files or folders.")
     ],
@@ -39,11 +42,8 @@ def replay(
         Literal["realtime", "max"],
         typer.Option(help="At the pace of the acquisition, or at full speed."),
     ] = "max",
-    model: options.Model = None,
-    segmenter: options.Segmenter = None,
-    engine: options.Engine = "auto",
-    precision: options.Precision = "auto",
-    threads: options.Threads = None,
+    networks: Networks,
+    page: RunPage,
     quiet: options.Quiet = False,
     as_json: options.Json = False,
 ) -> None:
@@ -56,18 +56,18 @@ def replay(
     from streamer.apps.replay import ReplaySettings
     from streamer.apps.replay import replay as run_replay
 
-    chosen = options.models(model, segmenter, engine, precision, threads)
     settings = ReplaySettings(
         paths=tuple(paths),
         out=options.recording(out, "replay"),
         profile=profile,
         offset_adu=offset,
         pixel_nm=pixel_nm,
-        models=chosen,
+        models=networks.settings(),
         speed=speed,
     )
-    with options.interruptible(settings.out), _progress(options.console(as_json), quiet or as_json) as tick:
-        report = run_replay(settings, on_frame=tick)
+    watching, console = page.watching(by_default=False), options.console(as_json)
+    with options.interruptible(settings.out), _progress(console, quiet or as_json) as tick:
+        report = run_replay(settings, watching=watching, on_frame=tick, on_words=options.say_to(console))
     typer.echo(json.dumps(asdict(report), indent=2) if as_json else _in_words(report))
 
 
@@ -93,4 +93,4 @@ def _in_words(report: ReplayReport) -> str:
             lines.append(f"other files than in the recorded run: {', '.join(compared.models_changed)}")
         if compared.engines_changed:
             lines.append(f"computed otherwise than then: {'; '.join(compared.engines_changed)}")
-    return "\n".join([*lines, options.in_words(asdict(report.summary))])
+    return "\n".join([*lines, options.in_words(asdict(report.summary) | {"report": report.report})])

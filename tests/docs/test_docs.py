@@ -16,8 +16,11 @@ import numpy as np
 import pytest
 import tifffile
 from apps_cli import Cli
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from streamer.analysis import held_out
+from streamer.cli.main import app
 from streamer.core import Frame, Result
 
 ROOT = Path(__file__).parents[2]
@@ -26,14 +29,16 @@ PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglo
 #: Options that make a documented command quick, without changing what it shows.
 QUICKLY = {
     "demo": "--size 256 --frame-ms 40 --quiet",
+    "demo --page": "--bleaching 0 --frames 20",
+    "demo --on-stop": "--bleaching 4",
     "evaluate": "--frames 2 --size-px 96 --threads 1",
     "train": "--patch-px 32 --batch 1 --threads 1 --every 1000",
     "train --simulate": "--fields 1 --field-px 96 --test-frames 2",
 }
 #: With these, what is judged is recorded, and as large as it is.
 RECORDED = {"--pairs", "--predicted"}
-#: Run by tests of their own: it waits for a microscope; it is one of the two commands of the README.
-ELSEWHERE = ("streamer live",)
+#: Run by tests of their own: they wait for a microscope, or until somebody has seen enough.
+ELSEWHERE = ("streamer live", "streamer attach")
 
 
 def blocks(language: str) -> Iterator[tuple[str, str]]:
@@ -54,6 +59,7 @@ def workplace(quick_demo: tuple[Path, dict[str, Any]], tmp_path_factory: pytest.
     """A folder in which the documented paths exist."""
     folder = tmp_path_factory.mktemp("docs")
     shutil.copytree(quick_demo[0], folder / "runs" / "demo")
+    (folder / "tell.py").write_text("import json, sys; json.load(sys.stdin)")
     (folder / "images").mkdir()
     counts = np.random.default_rng(1).poisson(0.3, (2, 64, 64)).astype(np.uint16)
     tifffile.imwrite(folder / "images" / "cell.tif", counts, photometric="minisblack")
@@ -84,6 +90,14 @@ def test_documented_commands_run(cli: Cli, workplace: Path, command: str) -> Non
         quickly = ""
     done = cli(*words, *shlex.split(quickly), cwd=workplace)
     assert done.code == 0, done.err
+
+
+@pytest.mark.parametrize("command", [line for line in commands() if line.startswith(ELSEWHERE)])
+def test_documented_commands_that_wait_are_understood(command: str) -> None:
+    group = get_command(app)
+    name, *args = shlex.split(command)[1:]
+    assert isinstance(group, TyperGroup)
+    group.commands[name].make_context(name, args).close()
 
 
 @pytest.mark.live
