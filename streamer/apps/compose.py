@@ -19,13 +19,16 @@ from streamer.errors import PackageError, ProfileError
 from streamer.guards import Guard, InputRange, Photons, SignalMap, Similarity, warm_up
 from streamer.package import ModelPackage, load_package
 from streamer.pipeline import (
+    SLICES,
     Checkpoints,
     Compiled,
     Denoised,
     Running,
     RunState,
+    Turns,
     denoise,
     fits,
+    neighbours,
     past,
     policy,
     present_values,
@@ -78,7 +81,8 @@ class Stages:
     """What `streamer.pipeline.process` is made of for one run."""
 
     split: Callable[[Frame], tuple[tuple[Frame, ...], tuple[Verdict, ...]]]
-    denoise: Callable[[Frame], Denoised]
+    turns: Turns
+    denoise: Callable[..., Denoised]
     segment: Callable[[Denoised], Result]
     judge: Callable[[Result], tuple[Verdict, ...]]
     policy: Callable[[Frame, Sequence[Verdict]], Decision]
@@ -98,13 +102,15 @@ def load_models(settings: ModelSettings, recorded: Mapping[str, Any] | None = No
             because another precision or number of threads may give other bits.
 
     Raises:
-        PackageError: one is missing, damaged, of the wrong kind, or cannot work on one frame after the other.
+        PackageError: one is missing, damaged, of the wrong kind, or wants to be shown other slices than a run
+            can show it.
     """
     denoiser = load_package(settings.model or DEFAULT_MODEL).require("denoiser")
-    if denoiser.config.context == "z":
+    given = denoiser.description.inputs[0].channel_names
+    if denoiser.config.context == "z" and given != SLICES:
         raise PackageError(
-            f"{denoiser.id}: sees the slices beside each slice (config.streamer.context: z), of which a run "
-            "has only one at a time; use a model with context: time, or without context"
+            f"{denoiser.id}: inputs.0 has the channels {', '.join(given)}; with config.streamer.context: z "
+            f"they must be {', '.join(SLICES)}, in this order"
         )
     partner = settings.segmenter or denoiser.config.segmenter
     if partner is None:
@@ -153,12 +159,15 @@ class Composer:
             "pause_s": profile.control.pause_s,
         }
 
-    def stages(self, *, planned: int, checkpoint: Mapping[str, NDArray[Any]] | None = None) -> Stages:
+    def stages(
+        self, *, planned: int, checkpoint: Mapping[str, NDArray[Any]] | None = None, live: bool = False
+    ) -> Stages:
         """Stages for one run; guards and policy start afresh, or where a checkpoint left them.
 
         Args:
             planned: frames planned, over which the error rates of the guards hold; 0 takes the profile's.
             checkpoint: `Outcome.checkpoint` of a run that goes on.
+            live: the frames come from a microscope, whose watchdog waits for the verdicts.
 
         Raises:
             SourceError: the checkpoint is not of a run with these guards.
@@ -166,15 +175,23 @@ class Composer:
         denoiser, segmenter = self.models.denoiser, self.models.segmenter
         planned = planned or self.profile.policy.planned_frames
         guards = self.guards(planned=planned * max(1, len(self.channels)))
-        frames = 1 + denoiser.package.past_frames
+        of_slices = denoiser.package.config.context == "z"
+        # Of a view, guards keep one image; of a stack, there is at most one more for each of its views.
+        frames = 2 if of_slices else 1 + denoiser.package.past_frames
         start = RunState(policy=policy.start(self.profile.control.knobs))
         if checkpoint is not None:
             start = restored(checkpoint, guards, start.policy)
-        shown = Running(partial(past.step, frames=frames), start.past)
+        show = neighbours.step if of_slices else partial(past.step, frames=frames)
+        shown: Running[past.PastState, ..., NDArray[np.float32]] = Running(show, start.past)
         judge = Running(partial(views.step, guards=guards, images=frames), start.views)
         decide = Running(self._decide, start.policy)
         return Stages(
             split=partial(split, channels=self.channels),
+            turns=Turns(
+                neighbours.above if of_slices else neighbours.nothing_above,
+                # Before the watchdog takes a verdict that waits for a frame for one that does not come.
+                patience_s=self.profile.watchdog.after_s / 2 if live and of_slices else None,
+            ),
             denoise=partial(
                 denoise,
                 calibration=self.calibration,
@@ -284,13 +301,16 @@ class Composer:
 def catch_up(stages: Stages, frames: Iterable[Frame]) -> None:
     """Process frames again that a run recorded after its checkpoint, without recording them.
 
-    Guards and policy then stand where they stood after the last of them, to the last bit.
+    Guards and policy then stand where they stood after the last of them, to the last bit. Where a denoiser
+    was shown a slice above that the run has not recorded, they do as soon as that comes again, in the next
+    `process` with these stages.
 
     Args:
         stages: restored from the checkpoint.
         frames: recorded after it, in order; `checkpoint["seq"]` is the newest that it knows.
     """
-    process(frames, record=lambda frame: None, sinks=(), lag=lambda frame: (0.0, 0), **stages.as_arguments())
+    again = stages.as_arguments() | {"turns": stages.turns.again}
+    process(frames, record=lambda frame: None, sinks=(), lag=lambda frame: (0.0, 0), **again)
 
 
 def _calibration_of(profile: HardwareProfile) -> Calibration:

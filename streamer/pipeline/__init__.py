@@ -3,17 +3,21 @@
 from streamer.pipeline.checkpoint import Checkpoints, RunState, restored
 from streamer.pipeline.compiled import Compiled
 from streamer.pipeline.knobs import present_values
+from streamer.pipeline.neighbours import SLICES
 from streamer.pipeline.process import process
 from streamer.pipeline.running import Running
 from streamer.pipeline.splitter import fits, region_of, registered, split
 from streamer.pipeline.stages import Denoised, denoise, padded_shape, segment
+from streamer.pipeline.turns import Turns
 
 __all__ = [
+    "SLICES",
     "Checkpoints",
     "Compiled",
     "Denoised",
     "RunState",
     "Running",
+    "Turns",
     "denoise",
     "fits",
     "padded_shape",

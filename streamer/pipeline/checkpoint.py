@@ -68,7 +68,8 @@ def stored(state: RunState, guards: Sequence[Guard[Any]]) -> Arrays:
     arrays |= _under("past", _with_seq(state.past))
     for number, (key, past) in enumerate(state.past.views.items()):
         photons = {f"photons/{before}": image for before, image in enumerate(past.photons)}
-        arrays |= _under(f"past/views/{number}", _with_key(key, past) | photons)
+        of_view = _with_key(key, past) | {"place": np.asarray(past.place)}
+        arrays |= _under(f"past/views/{number}", of_view | photons)
     return arrays
 
 
@@ -105,7 +106,12 @@ def _past_view(arrays: Arrays) -> tuple[str, PastView]:
     photons = tuple(images[str(before)] for before in range(len(images)))
     if any(image.ndim != 2 or image.dtype != np.float32 for image in photons):
         raise ValueError("a past frame is no image")
-    view = PastView(seq=int(arrays["seq"]), pixels=int(arrays["pixels"]), photons=photons)
+    view = PastView(
+        seq=int(arrays["seq"]),
+        pixels=int(arrays["pixels"]),
+        photons=photons,
+        place=str(arrays["place"]),
+    )
     return str(arrays["key"]), view
 
 

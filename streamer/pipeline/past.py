@@ -26,11 +26,13 @@ class PastView:
         seq: its newest frame.
         pixels: that guards and past hold of it.
         photons: [y, x] of its last frames, newest first.
+        place: of the newest in a stack, where the view is one of stacks.
     """
 
     seq: int
     pixels: int
     photons: tuple[NDArray[np.float32], ...]
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

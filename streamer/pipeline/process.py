@@ -9,7 +9,9 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 from numpy.typing import NDArray
 
 from streamer.core import CONTINUE, Decision, Frame, Outcome, Result, Verdict
+from streamer.pipeline.neighbours import Cut
 from streamer.pipeline.stages import Denoised
+from streamer.pipeline.turns import Take, Turn
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -34,7 +36,8 @@ def process(
     *,
     record: Callable[[Frame], None],
     split: Callable[[Frame], tuple[tuple[Frame, ...], tuple[Verdict, ...]]],
-    denoise: Callable[[Frame], Denoised],
+    turns: Callable[[Iterable[Frame], Take], Iterable[Turn]],
+    denoise: Callable[..., Denoised],
     segment: Callable[[Denoised], Result],
     judge: Callable[[Result], tuple[Verdict, ...]],
     policy: Callable[[Frame, Sequence[Verdict]], Decision],
@@ -45,20 +48,26 @@ def process(
     """Record, split into channels, denoise, segment, judge and decide, frame by frame.
 
     `record` keeps the camera's frame, untouched, before anything else happens to it. `split` says of what it
-    could not cut, `judge` has one set of guards per view. Concurrency lives inside what is passed in: sources
-    receive ahead, sinks write behind.
+    could not cut. `turns` gives the frames back in their order, each as soon as what it is denoised with is
+    there. `judge` has one set of guards per view. Concurrency lives inside what is passed in: sources receive
+    ahead, sinks write behind.
     """
-    for frame in frames:
+
+    def take(frame: Frame) -> Cut:
         record(frame)
+        parts, misfits = split(frame)
+        return Cut(frame=frame, parts=parts, misfits=misfits)
+
+    for turn in turns(frames, take):
+        frame = turn.cut.frame
         if frame.superseded:
             outcome = Outcome(frame=frame)
         else:
             watch = Stopwatch()
-            parts, misfits = split(frame)
-            denoised = [watch.time("denoise", denoise, part) for part in parts]
+            denoised = [watch.time("denoise", denoise, *part) for part in turn.parts]
             results = tuple(watch.time("segment", segment, image) for image in denoised)
             judged = [watch.time("guards", judge, result) for result in results]
-            verdicts = (*misfits, *(verdict for each in judged for verdict in each))
+            verdicts = (*turn.verdicts, *(verdict for each in judged for verdict in each))
             decision = policy(frame, verdicts) if results else CONTINUE
             lag_ms, waiting = lag(frame)
             outcome = Outcome(
@@ -68,10 +77,10 @@ def process(
                 decision=decision,
                 timings_ms=watch.ms,
                 lag_ms=lag_ms,
-                waiting=waiting,
+                waiting=waiting + turn.behind,
                 checkpoint=checkpoint(),
             )
-        for sink in sinks:
+        for sink in () if turn.again else sinks:
             sink.put(outcome)
 
 

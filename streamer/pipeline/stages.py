@@ -15,8 +15,9 @@ Image = NDArray[np.float32]
 Network = Callable[[Image], Image]
 #: The network compiled for one padded shape (y, x).
 NetworkFor = Callable[[tuple[int, int]], Network]
-#: A frame and its photons [y, x] to what the network is shown, [c, y, x], of which the first is the frame.
-Shown = Callable[[Frame, Image], Image]
+#: A frame, its photons [y, x] and, where it has one, those of the slice above, to what the network is shown,
+#: [c, y, x], of which the first is the frame.
+Shown = Callable[..., Image]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,21 +38,27 @@ class Denoised:
 
 
 def alone(frame: Frame, photons: Image) -> Image:
-    """The frame without its past."""
+    """The frame without its past, or what is beside it."""
     return photons[None]
 
 
 def denoise(
     frame: Frame,
+    above: Frame | None = None,
     *,
     calibration: Calibration,
     network_for: NetworkFor,
     size_multiple: int,
     shown: Shown = alone,
 ) -> Denoised:
-    """A frame's pixels as photons, what the denoiser expects behind them, and how sure it is."""
+    """A frame's pixels as photons, what the denoiser expects behind them, and how sure it is.
+
+    `above` is the slice above the frame in its stack, for a denoiser that is shown it.
+    """
     photons = calibration.to_photons(frame.pixels)
-    expected, *sure = map(np.ascontiguousarray, _run(network_for, shown(frame, photons), size_multiple))
+    seen_with = () if above is None else (calibration.to_photons(above.pixels),)
+    images = shown(frame, photons, *seen_with)
+    expected, *sure = map(np.ascontiguousarray, _run(network_for, images, size_multiple))
     return Denoised(frame=frame, photons=photons, image=expected, uncertainty=sure[0] if sure else None)
 
 

@@ -17,7 +17,7 @@ import zarr
 import zmq
 from apps_cli import Cli
 from numpy.typing import NDArray
-from tiny_package import PAST_WEIGHTS, SD_SHARE, build_package_with_past, rewrite
+from tiny_package import PAST_WEIGHTS, SD_SHARE, build_package_with_past
 
 from streamer import Hook
 from streamer.apps.compose import Composer, Models, ModelSettings, Stages, catch_up, load_models
@@ -26,7 +26,6 @@ from streamer.apps.processor import ProcessorSettings
 from streamer.apps.recorder import open_recorder
 from streamer.cli.options import in_words
 from streamer.core import Frame, Outcome
-from streamer.errors import PackageError
 from streamer.pipeline import process
 from streamer.preview import parse_snapshot
 from streamer.profile import HardwareProfile, Ledger, load_profile
@@ -255,14 +254,3 @@ def test_who_watches_is_told_the_same_of_a_result_with_uncertainty(package: Path
         snapshot = parse_snapshot(watcher.recv())
     preview.end(failed=False)
     assert [verdict.guard for verdict in snapshot.verdicts] == [v.guard for v in outcomes[0].verdicts]
-
-
-def test_a_denoiser_of_slices_cannot_work_on_one_after_the_other(package: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "slices"
-    folder.mkdir()
-    build_package_with_past(folder)
-    rewrite(folder, lambda description: description["config"]["streamer"].update(context="z"))
-    with pytest.raises(
-        PackageError, match=r"slices: sees the slices beside .* use a model with context: time"
-    ):
-        models(folder)

@@ -11,7 +11,7 @@ from views_of_a_run import GUARDS, interleaved, running
 from streamer.core import Frame
 from streamer.errors import SourceError
 from streamer.guards import to_arrays
-from streamer.pipeline import Checkpoints, Running, RunState, past, policy, restored, views
+from streamer.pipeline import Checkpoints, Running, RunState, neighbours, past, policy, restored, views
 from streamer.pipeline.checkpoint import EVERY_FRAMES, stored
 from streamer.profile import Knob
 
@@ -65,6 +65,31 @@ def test_a_denoiser_is_shown_the_same_past_from_a_stored_state(cut: int) -> None
     assert again.state.views.keys() == show.state.views.keys()
 
 
+@pytest.mark.parametrize("cut", [1, 2, 5, 6, 11], ids=lambda cut: f"after {cut}")
+def test_a_slice_is_shown_the_one_below_from_a_stored_state(cut: int) -> None:
+    """Stacks of three slices at two places by turns, and a gap in the numbers after 7 frames."""
+    rng = np.random.default_rng(4)
+    frames = [
+        Frame(
+            pixels=rng.integers(0, 9, (4, 6), np.uint8),
+            seq=seq if seq < 7 else seq + 2,
+            axes={"time": seq // 6, "z": seq // 2 % 3, "position": seq % 2},
+        )
+        for seq in range(18)
+    ]
+
+    def stacking(state: past.PastState) -> Running:
+        return Running(lambda s, frame: neighbours.step(s, frame, frame.pixels.astype(np.float32)), state)
+
+    show = stacking(past.PastState())
+    for frame in frames[:cut]:
+        show(frame)
+    arrays = through_a_file(stored(RunState(past=show.state), GUARDS))
+    again = stacking(restored(arrays, GUARDS, policy.start()).past)
+    for frame in frames[cut:]:
+        np.testing.assert_array_equal(again(frame), show(frame))
+
+
 def test_the_policy_is_stored_beside_the_guards() -> None:
     state = policy.PolicyState(
         frames=7, views=("", "z 1"), recent=("ignore", "note stop"), stopped=True, asked=(2.5,)
@@ -88,6 +113,7 @@ def test_the_policy_is_stored_beside_the_guards() -> None:
         lambda arrays: arrays.update({"views/0/pixels": np.asarray("many")}),
         lambda arrays: arrays.pop("past/seq"),
         lambda arrays: arrays.pop("past/views/2/photons/0"),
+        lambda arrays: arrays.pop("past/views/0/place"),
         lambda arrays: arrays.update({"past/views/0/photons/0": np.zeros(24, np.float32)}),
         lambda arrays: arrays.update({"past/views/0/photons/0": np.zeros((4, 6))}),
     ],
@@ -100,6 +126,7 @@ def test_the_policy_is_stored_beside_the_guards() -> None:
         "words",
         "no past",
         "a past with a hole",
+        "a past of nowhere",
         "a past without rows",
         "a past in another type",
     ],

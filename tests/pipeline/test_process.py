@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from streamer.core import CONTINUE, Calibration, Decision, Frame, Outcome, Result, Verdict
-from streamer.pipeline import Denoised, Running, denoise, padded_shape, process, segment
+from streamer.pipeline import Denoised, Running, Turns, denoise, padded_shape, process, segment
+from streamer.pipeline.neighbours import Cut, above, nothing_above
 
 Split = Callable[[Frame], tuple[tuple[Frame, ...], tuple[Verdict, ...]]]
 
@@ -31,8 +32,8 @@ class Log:
         self.events.append(f"sink {outcome.frame.seq}")
         self.outcomes.append(outcome)
 
-    def denoise(self, frame: Frame) -> Denoised:
-        self.events.append(f"denoise {frame.seq}")
+    def denoise(self, frame: Frame, above: Frame | None = None) -> Denoised:
+        self.events.append(f"denoise {frame.seq}" + (f" below {above.seq}" if above else ""))
         image = frame.pixels.astype(np.float32)
         return Denoised(frame=frame, photons=image, image=image)
 
@@ -57,11 +58,12 @@ def whole(frame: Frame) -> tuple[tuple[Frame, ...], tuple[Verdict, ...]]:
     return (frame,), ()
 
 
-def run(log: Log, frames: list[Frame], split: Split = whole) -> None:
+def run(log: Log, frames: list[Frame], split: Split = whole, turns: Turns | None = None) -> None:
     process(
         frames,
         record=log.record,
         split=split,
+        turns=turns or Turns(nothing_above),
         denoise=log.denoise,
         segment=log.segment,
         judge=log.judge,
@@ -80,6 +82,28 @@ def test_raw_comes_before_everything_and_sinks_last() -> None:
     outcome = log.outcomes[1]
     assert (outcome.lag_ms, outcome.waiting, len(outcome.verdicts)) == (2.5, 1, 2)
     assert outcome.timings_ms.keys() == {"denoise", "segment", "guards"}
+
+
+def test_a_slice_is_recorded_when_it_comes_and_judged_when_the_one_above_is_there() -> None:
+    log = Log()
+    run(log, [replace(frame(seq), axes={"z": seq}) for seq in range(3)], turns=Turns(above))
+    later = ["judge", "policy", "sink"]
+    assert log.events == [
+        *("raw 0", "raw 1", "denoise 0 below 1", *(f"{event} 0" for event in later)),
+        *("raw 2", "denoise 1 below 2", *(f"{event} 1" for event in later)),
+        *("denoise 2", *(f"{event} 2" for event in later)),
+    ]
+    assert [outcome.waiting for outcome in log.outcomes] == [2, 2, 1]  # the one held behind it counts
+    assert [verdict.guard for verdict in log.outcomes[2].verdicts] == ["neighbours", "a", "b"]
+
+
+def test_frames_that_an_earlier_processor_recorded_give_states_and_nothing_else() -> None:
+    frames, log, turns = [replace(frame(seq), axes={"z": seq}) for seq in range(4)], Log(), Turns(above)
+    assert [turn.cut.frame.seq for turn in turns.again(frames[:2], lambda f: Cut(frame=f, parts=(f,)))] == [0]
+    run(log, frames[2:], turns=turns)
+    assert [event for event in log.events if "denoise" in event or "sink" in event] == [
+        *("denoise 1 below 2", "denoise 2 below 3", "sink 2", "denoise 3", "sink 3")
+    ]
 
 
 def test_a_superseded_frame_is_recorded_and_nothing_else() -> None:
