@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_solve, solve_triangular
 from scipy.special import ndtr, ndtri
 
 Floats = NDArray[np.float64]
@@ -18,7 +17,9 @@ FRAMES_MIN = 20
 BAND = 0.9
 
 _FRAMES_PER_BIN, _BINS_MAX = 3, 40
-_POINTS, _DRAWS = 64, 800
+_POINTS, _DRAWS = 63, 800
+#: Futures drawn together: small enough that nobody divides the work among threads, see `_solved`.
+_AT_ONCE = 50
 #: Wander: standard deviation of the logarithm, and how long it lasts in units of the history. No specimen
 #: holds stiller than the least, which also covers that no bleaching is exactly exponential.
 _WANDER, _LASTS = (0.008, 0.02, 0.04, 0.08, 0.16), (0.04, 0.15, 0.5, 1.5)
@@ -67,21 +68,26 @@ class _History:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Model:
-    """One assumption on wander and fast bleaching, fitted to a history.
+class _Models:
+    """Assumptions on wander and fast bleaching, each fitted to a history with a level that stays and one that
+    falls.
 
     Attributes:
-        wander, lasts, fast_lasts: the assumption.
-        log_evidence: of the history under it, up to a constant.
-        root: [bin, bin] lower Cholesky factor of the covariance of the bins.
-        beta, covariance: logarithm of the level at time 0, and the rate of its fall.
+        wander, lasts, fast_lasts: [model] the assumptions.
+        root: [model, bin, bin] lower Cholesky factors of the covariance of the bins.
+        white_level, white_line: [model, bin] and [model, bin, 2] level and line, solved by the root.
+        log_evidence: [fall, model] of the history, up to a constant.
+        beta, covariance: [fall, model, 2] and [fall, model, 2, 2] logarithm of the level at time 0, and the
+            rate of its fall.
     """
 
-    wander: float
-    lasts: float
-    fast_lasts: float
-    log_evidence: float
+    wander: Floats
+    lasts: Floats
+    fast_lasts: Floats
     root: Floats
+    white_level: Floats
+    white_line: Floats
+    log_evidence: Floats
     beta: Floats
     covariance: Floats
 
@@ -119,8 +125,9 @@ def forecast(seq: Floats, level: Floats, floor: float, horizon: int) -> Forecast
     history = _binned(seq, level)
     if history is None or not floor > 0 or horizon < 1:
         return None
-    models = list(_models(history))
-    if not models:
+    try:
+        models = _fitted(history)
+    except np.linalg.LinAlgError:  # bins too much alike
         return None
     ahead = np.unique(np.concatenate([[0.0], np.round(np.geomspace(1, horizon, _POINTS))]))
     paths = _draw(models, history, ahead / history.span)
@@ -164,79 +171,109 @@ def _scatter(log_level: Floats) -> float:
     return float(1.4826 * np.median(np.abs(bends)) / np.sqrt(6.0))
 
 
-def _models(history: _History) -> Iterator[_Model]:
-    distance = np.abs(history.time[:, None] - history.time[None, :])
-    for fast_lasts in _FAST_LASTS:
-        fast = _fast(history.time, fast_lasts)
-        known = np.diag(history.error**2) + np.outer(fast, fast)
-        for lasts in _LASTS:
-            kernel = _kernel(distance / lasts)
-            for wander in _WANDER:
-                try:
-                    yield from _fitted(history, known + wander**2 * kernel, (wander, lasts, fast_lasts))
-                except np.linalg.LinAlgError:  # bins too much alike
-                    continue
-
-
-def _fitted(history: _History, covariance: Floats, assumed: tuple[float, float, float]) -> Iterator[_Model]:
-    """A level that stays and one that falls; the evidence has level and rate integrated out."""
-    root: Floats = np.asarray(np.linalg.cholesky(covariance), np.float64)
-    white_line = solve_triangular(root, _line(history.time), lower=True)
-    white = solve_triangular(root, history.log_level, lower=True)
-    wander, lasts, fast_lasts = assumed
-    for terms, prior in ((1, _NO_FALL), (2, 1.0 - _NO_FALL)):
-        stiff = np.diag([0.0, _RATE**-2])[:terms, :terms]
-        line = white_line[:, :terms]
-        precision = line.T @ line + stiff
-        spread = np.linalg.inv(precision)
-        beta = spread @ (line.T @ white)
-        rest = white - line @ beta
-        misfit = float(rest @ rest + beta @ stiff @ beta)
-        determinants = 2 * float(np.log(np.diag(root)).sum()) + float(np.linalg.slogdet(precision)[1])
-        evidence = float(np.log(prior)) - 0.5 * (misfit + determinants)
-        if terms == 2:  # half-normal rate: the share of the rates that are not cut off
-            evidence += float(np.log(max(2 * ndtr(beta[1] / np.sqrt(spread[1, 1])), 1e-300) / _RATE))
-        yield _Model(
-            wander=wander,
-            lasts=lasts,
-            fast_lasts=fast_lasts,
-            log_evidence=evidence,
-            root=root,
-            beta=beta if terms == 2 else np.array([beta[0], 0.0]),
-            covariance=spread if terms == 2 else np.array([[spread[0, 0], 0.0], [0.0, 0.0]]),
-        )
-
-
-def _draw(models: Sequence[_Model], history: _History, ahead: Floats) -> Floats:
-    """[draw, point] futures of the logarithm of the level at times `ahead`, in units of the history."""
-    rng = np.random.default_rng(0)
-    evidence = np.array([model.log_evidence for model in models])
-    weights = np.exp(_TRUST * (evidence - evidence.max()))
-    counts = rng.multinomial(_DRAWS, weights / weights.sum())
-    return np.concatenate(
-        [_futures(model, history, ahead, int(n), rng) for model, n in zip(models, counts, strict=True) if n]
+def _fitted(history: _History) -> _Models:
+    """All models; the evidence has level and rate integrated out."""
+    fast_lasts, lasts, wander = (
+        axis.ravel() for axis in np.meshgrid(_FAST_LASTS, _LASTS, _WANDER, indexing="ij")
+    )
+    time = history.time
+    between = np.abs(time[:, None] - time[None, :])
+    fast = _fast(time, fast_lasts[:, None])  # [model, bin]
+    covariance = fast[:, :, None] * fast[:, None, :] + np.diag(history.error**2)
+    covariance += wander[:, None, None] ** 2 * _kernel(between / lasts[:, None, None])
+    root = np.asarray(np.linalg.cholesky(covariance), np.float64)
+    told = np.column_stack([_line(time), history.log_level])
+    white = _solved(root, np.broadcast_to(told, (len(root), *told.shape)))
+    line, level = white[:, :, :2], white[:, :, 2]
+    fits = [_fit(root, line[:, :, :terms], level) for terms in (1, 2)]
+    log_evidence, beta, spread = (np.stack(parts) for parts in zip(*fits, strict=True))
+    return _Models(
+        wander=wander,
+        lasts=lasts,
+        fast_lasts=fast_lasts,
+        root=root,
+        white_level=level,
+        white_line=line,
+        log_evidence=log_evidence,
+        beta=beta,
+        covariance=spread,
     )
 
 
-def _futures(model: _Model, history: _History, ahead: Floats, count: int, rng: np.random.Generator) -> Floats:
-    """[draw, point] from one model: the line, then fast part and wander given the line and the history."""
-    beta = _betas(model, count, rng)  # [draw, 2]
-    across = model.wander**2 * _kernel(np.abs(ahead[:, None] - history.time[None, :]) / model.lasts)
-    across += np.outer(_fast(ahead, model.fast_lasts), _fast(history.time, model.fast_lasts))
-    own = model.wander**2 * _kernel(np.abs(ahead[:, None] - ahead[None, :]) / model.lasts)
-    own += np.outer(_fast(ahead, model.fast_lasts), _fast(ahead, model.fast_lasts))
-    rest = history.log_level - beta @ _line(history.time).T  # [draw, bin]
-    expected = beta @ _line(ahead).T + cho_solve((model.root, True), rest.T).T @ across.T
-    white = solve_triangular(model.root, across.T, lower=True)
-    left = own - white.T @ white + 1e-9 * np.eye(ahead.size)
-    values, vectors = np.linalg.eigh(left)
-    spread: Floats = vectors * np.sqrt(np.maximum(values, 0.0))
-    return np.asarray(expected + rng.standard_normal((count, ahead.size)) @ spread.T)
+def _fit(root: Floats, line: Floats, level: Floats) -> tuple[Floats, Floats, Floats]:
+    """Evidence [model], beta [model, 2] and its covariance [model, 2, 2]; a level that stays has one term."""
+    models, _, terms = line.shape
+    stiff = np.diag([0.0, _RATE**-2])[:terms, :terms]
+    turned = line.swapaxes(1, 2)
+    precision = turned @ line + stiff
+    spread = np.linalg.inv(precision)
+    beta = (spread @ (turned @ level[:, :, None]))[:, :, 0]
+    rest = level - (line @ beta[:, :, None])[:, :, 0]
+    misfit = (rest**2).sum(axis=1) + np.einsum("mi,ij,mj->m", beta, stiff, beta)
+    determinants = 2 * np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)
+    determinants += np.linalg.slogdet(precision)[1]
+    evidence = np.log(_NO_FALL if terms == 1 else 1.0 - _NO_FALL) - 0.5 * (misfit + determinants)
+    if terms == 2:  # half-normal rate: the share of the rates that are not cut off
+        falls = ndtr(beta[:, 1] / np.sqrt(spread[:, 1, 1]))
+        evidence += np.log(np.maximum(2 * falls, 1e-300) / _RATE)
+    betas, spreads = np.zeros((models, 2)), np.zeros((models, 2, 2))
+    betas[:, :terms], spreads[:, :terms, :terms] = beta, spread
+    return np.asarray(evidence), betas, spreads
 
 
-def _betas(model: _Model, count: int, rng: np.random.Generator) -> Floats:
+def _solved(root: Floats, right: Floats) -> Floats:
+    """[model, bin, column] root^-1 right, row by row.
+
+    Not by LAPACK, whose threads wait for each other at every small matrix: on a busy machine, where they get
+    no core, that took seconds.
+    """
+    solved = np.zeros(right.shape)
+    for row in range(right.shape[1]):
+        known = (root[:, row, None, :row] @ solved[:, :row])[:, 0]
+        solved[:, row] = (right[:, row] - known) / root[:, row, row, None]
+    return solved
+
+
+def _draw(models: _Models, history: _History, ahead: Floats) -> Floats:
+    """[draw, point] futures of the logarithm of the level at times `ahead`, in units of the history."""
+    rng = np.random.default_rng(0)
+    weights = np.exp(_TRUST * (models.log_evidence - models.log_evidence.max()))
+    counts = rng.multinomial(_DRAWS, (weights / weights.sum()).ravel()).reshape(weights.shape)
+    drawn = np.flatnonzero(counts.sum(axis=0))
+    across, spread = _ahead(models, drawn, history, ahead)
+    paths = []
+    for at, model in enumerate(drawn):
+        for falls in (0, 1):
+            count = int(counts[falls, model])
+            for part in range(0, count, _AT_ONCE):
+                beta = _betas(models, falls, int(model), min(_AT_ONCE, count - part), rng)
+                rest = models.white_level[model] - beta @ models.white_line[model].T  # [draw, bin]
+                wanders = rng.standard_normal((len(beta), ahead.size)) @ spread[at].T
+                paths.append(beta @ _line(ahead).T + rest @ across[at] + wanders)
+    return np.concatenate(paths)
+
+
+def _ahead(
+    models: _Models, drawn: NDArray[np.intp], history: _History, ahead: Floats
+) -> tuple[Floats, Floats]:
+    """Fast part and wander at times `ahead`, given the history, of some models.
+
+    [model, bin, point] what bins that are solved by the root say of them, and [model, point, point] the root
+    of the covariance that is left.
+    """
+    wander, lasts = models.wander[drawn, None, None] ** 2, models.lasts[drawn, None, None]
+    now, then = (_fast(time, models.fast_lasts[drawn, None]) for time in (history.time, ahead))
+    across = wander * _kernel(np.abs(history.time[:, None] - ahead[None, :]) / lasts)
+    across += now[:, :, None] * then[:, None, :]
+    own = wander * _kernel(np.abs(ahead[:, None] - ahead[None, :]) / lasts)
+    own += then[:, :, None] * then[:, None, :] + 1e-9 * np.eye(ahead.size)
+    white = _solved(models.root[drawn], across)
+    return white, np.asarray(np.linalg.cholesky(own - white.swapaxes(1, 2) @ white), np.float64)
+
+
+def _betas(models: _Models, falls: int, model: int, count: int, rng: np.random.Generator) -> Floats:
     """[draw, 2] coefficients of the line, normal with the rate cut at zero."""
-    (at, rate), covariance = model.beta, model.covariance
+    (at, rate), covariance = models.beta[falls, model], models.covariance[falls, model]
     if not covariance[1, 1]:
         ats = at + np.sqrt(covariance[0, 0]) * rng.standard_normal(count)
         return np.stack([ats, np.zeros(count)], axis=1)
@@ -252,7 +289,7 @@ def _line(time: Floats) -> Floats:
     return np.stack([np.ones_like(time), -time], axis=1)
 
 
-def _fast(time: Floats, lasts: float) -> Floats:
+def _fast(time: Floats, lasts: Floats) -> Floats:
     """What is left of the fast part; 1 at the beginning of the history, at time -1."""
     return np.asarray(_FAST * np.exp(-(time + 1.0) / lasts))
 
