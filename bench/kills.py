@@ -39,8 +39,9 @@ LIFE_S = 2.0
 class Killer:
     """Starts the microscope beside the first processor; kills processors at random moments of their lives.
 
-    The first kill waits for the first frame. After the last one the acquisition goes on for a while, then it
-    is asked to end.
+    Every other life, the first among them, begins to count with its first frame: on a slow machine all would
+    die before that, and a run whose processors die in vain one after the other is given up. After the last
+    kill the acquisition goes on for a while, then it is asked to end.
     """
 
     def __init__(self, kills: int, seed: int, folder: Path) -> None:
@@ -54,16 +55,23 @@ class Killer:
             self.microscope = self._start(ready["endpoint"])
         if self._left:
             self._left -= 1
+            works_first = len(self.killed_after_s) % 2 == 0
             self.killed_after_s.append(self._random.uniform(0.0, LIFE_S))
-            threading.Thread(target=self._kill, args=(ready["pid"], self.killed_after_s[-1])).start()
+            lives = (ready["pid"], self.killed_after_s[-1], self._rows() if works_first else -1)
+            threading.Thread(target=self._kill, args=lives).start()
         else:
             threading.Timer(LIFE_S, self.microscope.finish).start()
 
-    def _kill(self, pid: int, after_s: float) -> None:
-        while not RunFolder(self._folder / "run").frames.exists():
+    def _kill(self, pid: int, after_s: float, rows_before: int) -> None:
+        while self._rows() <= rows_before:
             time.sleep(0.02)
         time.sleep(after_s)
         os.kill(pid, signal.SIGKILL)
+
+    def _rows(self) -> int:
+        """Bytes of rows so far."""
+        frames = RunFolder(self._folder / "run").frames
+        return frames.stat().st_size if frames.exists() else 0
 
     def _start(self, endpoint: str) -> Child:
         settings = MicroscopeSettings(
