@@ -49,8 +49,8 @@ __all__ = [
 
 #: Seconds between frames, drawn log-uniformly for each field: 0.3-0.6 s a frame, to Rahm's 4.6 s.
 INTERVAL_S = (0.3, 5.0)
-#: Half of the fields drift as a whole, by this many pixels from frame to frame (log-uniform).
-DRIFTING = 0.5
+#: So many of the fields drift as a whole, by this many pixels from frame to frame (log-uniform).
+DRIFTING = 0.8
 DRIFT_PX = (0.1, 8.0)
 #: Patches that lack some of their context.
 LONELY = 0.1
