@@ -52,7 +52,7 @@ def measured(
     denoise = Remembered(method.denoise)
     report = judge(denoise, frames, seed)
     predictions = [denoise(frame.counts)[0] for frame in frames]
-    empty = np.concatenate([denoise(field)[0].ravel() for field in empty_fields(frames, seed)[0]])
+    empty = np.concatenate([denoise(*field)[0].ravel() for field in empty_fields(frames, seed)[0]])
     report["pixels"] = detection(predictions, frames, empty, seed)
     report["frc_curve"] = frc_curve(predictions, [frame.reference_a for frame in frames])
     return report, denoise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +43,8 @@ class HeldOut:
         reference_a, reference_b: two independent frames of the same moment at the ground-truth dose, which is
             `REFERENCE_RATIO` times the low dose whatever dose `counts` has. Nothing bleaches between them.
         pixel_nm: pixel size.
+        beside: what a denoiser with context is shown beside `counts`, in the order of its channels; of a
+            slice the one below and the one above.
     """
 
     seed: int
@@ -53,6 +55,12 @@ class HeldOut:
     reference_a: Image
     reference_b: Image
     pixel_nm: float
+    beside: tuple[Image, ...] = ()
+
+    @property
+    def shown(self) -> tuple[Image, ...]:
+        """Everything that a denoiser is shown: the frame itself first."""
+        return (self.counts, *self.beside)
 
     @property
     def median_box_sum(self) -> float:
@@ -90,7 +98,7 @@ def _held_out(structure: str, seed: int, box_sum: float | None, size_px: int) ->
     counts = exposure.counts.astype(np.float32)
     if box_sum is not None:
         scale = _scale(exposure, box_sum)
-        counts = _poisson(expected * scale, seed, 31)
+        counts = poisson(expected * scale, seed, 31)
     reference = expected.astype(np.float64) * REFERENCE_RATIO
     return HeldOut(
         seed=seed,
@@ -98,8 +106,8 @@ def _held_out(structure: str, seed: int, box_sum: float | None, size_px: int) ->
         truth=exposure.signal * scale,
         background=exposure.background * scale,
         labels=exposure.labels,
-        reference_a=_poisson(reference, seed, 32),
-        reference_b=_poisson(reference, seed, 33),
+        reference_a=poisson(reference, seed, 32),
+        reference_b=poisson(reference, seed, 33),
         pixel_nm=settings.pixel_nm,
     )
 
@@ -110,5 +118,12 @@ def _scale(exposure: Exposure, box_sum: float) -> np.float32:
     return np.float32(1.0 if np.isnan(found) else box_sum / found)
 
 
-def _poisson(expected: NDArray[np.floating], seed: int, stream: int) -> Image:
+def laid_out(shown: Sequence[Image], channels: int) -> Image:
+    """[channels, y, x] what a network of so many channels is shown; what is missing repeats the nearest."""
+    first = list(shown[:channels])
+    return np.stack([*first, *first[-1:] * (channels - len(first))])
+
+
+def poisson(expected: NDArray[np.floating], seed: int, stream: int) -> Image:
+    """Counts around expected photons; each stream of a specimen's seed has noise of its own."""
     return np.random.default_rng((seed, stream)).poisson(expected).astype(np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -36,8 +37,9 @@ from streamer.metrics.quality import (
 __all__ = ["Denoise", "compare", "judge", "judge_images"]
 
 Image = NDArray[np.float32]
-#: [y, x] photons to expected photons [y, x], and their standard deviation where the method states one.
-Denoise = Callable[[Image], tuple[Image, Image | None]]
+#: [y, x] photons, and what is shown beside them where a frame has that, to expected photons [y, x] and their
+#: standard deviation where the method states one.
+Denoise = Callable[..., tuple[Image, Image | None]]
 Records = dict[str, list[Any]]
 
 #: Haze of a field without a cell at the low dose, photons per pixel: that of the haziest test specimens.
@@ -46,19 +48,22 @@ EMPTY_FIELD_PHOTONS = 0.03
 LOW_DOSE_BOX_SUM = 28.0
 #: Dark counts of a frame, photons per pixel: 300 counts per second for 0.5 us.
 DARK_PHOTONS = 1.5e-4
-#: One empty field for so many frames, at least `EMPTY_MIN`.
+#: One empty field for so many specimens, at least `EMPTY_MIN`.
 FRAMES_PER_EMPTY, EMPTY_MIN = 4, 2
 
 
 def judge(denoise: Denoise, frames: Sequence[HeldOut], seed: int) -> dict[str, Any]:
     """A denoiser on held-out frames; `seed` is of the bootstrap and of the empty fields.
 
+    Slices of a stack, which share the seed of their specimen, stand in a row; they have no NRMSE.
+
     Returns a report that JSON can hold:
         frames, specimens (seeds), median_box_sum (by frame), size_yx, pixel_nm, seed;
         fit: gain and offset in photons, least squares over all frames, under which PSNR, SSIM, MS-SSIM, MAE
             and NRMSE are taken (truth is about gain x prediction + offset): scales differ between methods;
         metrics: by name of `streamer.analysis.MEASURES`, each with value, interval_95 (percentile bootstrap
-            over frames), undefined (frames that have no value), per_frame (records, for `compare`);
+            over specimens: a frame, or all slices of a stack), undefined (frames that have no value),
+            per_frame (records, for `compare`);
         resolution_tests: for frc and rolling_frc, the Mann-Whitney test (u, p, p_holm over both, effect,
             method) of the frames' resolution against that of the two references. Null hypothesis: predictions
             resolve as often finer as coarser than the ground truth (the comparison of Rahm et al.);
@@ -75,24 +80,28 @@ def judge(denoise: Denoise, frames: Sequence[HeldOut], seed: int) -> dict[str, A
             has another size.
     """
     _require_frames(frames)
-    predicted = [_checked(denoise(frame.counts), frame) for frame in frames]
+    predicted = [_checked(denoise(*frame.shown), frame) for frame in frames]
     predictions = [prediction for prediction, _ in predicted]
     fit, records = _against_truth(predictions, [frame.truth for frame in frames])
     resolved, states = against_references(predictions, frames)
     records |= resolved
     records |= _intensity(predictions, frames)
     records |= _coverage(predicted, frames)
-    tests = resolution_tests(records)
+    specimens = [frame.seed for frame in frames]
+    tests = resolution_tests(records, specimens)
     empty_records, empty = _empty(denoise, predictions, frames, seed)
+    records |= empty_records
+    if len(set(specimens)) < len(specimens):
+        del records["nrmse"]  # some slices of a stack hold next to nothing, and no error is relative to that
     return {
         "frames": len(frames),
-        "specimens": [frame.seed for frame in frames],
+        "specimens": specimens,
         "median_box_sum": [number(frame.median_box_sum) for frame in frames],
         "size_yx": list(frames[0].counts.shape),
         "pixel_nm": frames[0].pixel_nm,
         "seed": seed,
         "fit": fit,
-        "metrics": {name: summarise(name, rows, seed) for name, rows in (records | empty_records).items()},
+        "metrics": {name: summarise(name, rows, seed, specimens) for name, rows in records.items()},
         "frc_states": states,
         "resolution_tests": tests,
         "absent": _absent(),
@@ -134,17 +143,26 @@ def judge_images(
     }
 
 
-def empty_fields(frames: Sequence[HeldOut], seed: int) -> tuple[list[Image], list[Image]]:
-    """Counts of fields without a cell (haze, at the dose of the frames), and without light (dark counts)."""
-    shape = frames[0].counts.shape
-    levels = [median_box_sum(frame.truth + frame.background, frame.labels) for frame in frames]
-    known = [level for level in levels if np.isfinite(level)]
-    haze = EMPTY_FIELD_PHOTONS * (float(np.median(known)) if known else LOW_DOSE_BOX_SUM) / LOW_DOSE_BOX_SUM
-    number_of_fields = max(EMPTY_MIN, -(-len(frames) // FRAMES_PER_EMPTY))
+def empty_fields(
+    frames: Sequence[HeldOut], seed: int
+) -> tuple[list[tuple[Image, ...]], list[tuple[Image, ...]]]:
+    """Counts of fields without a cell (haze, at the dose of the frames), and without light (dark counts).
 
-    def fields(photons: float, stream: int) -> list[Image]:
+    Each with as many further draws of it beside it as the frames have. The dose of a stack is that of its
+    fullest slice.
+    """
+    shape = len(frames[0].shown), *frames[0].counts.shape
+    levels: dict[int, float] = {}
+    for frame in frames:
+        level = median_box_sum(frame.truth + frame.background, frame.labels)
+        levels[frame.seed] = float(np.fmax(levels.get(frame.seed, np.nan), level))
+    known = [level for level in levels.values() if np.isfinite(level)]
+    haze = EMPTY_FIELD_PHOTONS * (float(np.median(known)) if known else LOW_DOSE_BOX_SUM) / LOW_DOSE_BOX_SUM
+    number_of_fields = max(EMPTY_MIN, -(-len(levels) // FRAMES_PER_EMPTY))
+
+    def fields(photons: float, stream: int) -> list[tuple[Image, ...]]:
         rng = np.random.default_rng((seed, stream))
-        return [rng.poisson(photons, shape).astype(np.float32) for _ in range(number_of_fields)]
+        return [tuple(rng.poisson(photons, shape).astype(np.float32)) for _ in range(number_of_fields)]
 
     return fields(haze, 23), fields(DARK_PHOTONS, 24)
 
@@ -202,7 +220,7 @@ def _coverage(predicted: Sequence[tuple[Image, Image | None]], frames: Sequence[
 def _empty(
     denoise: Denoise, predictions: Sequence[Image], frames: Sequence[HeldOut], seed: int
 ) -> tuple[Records, dict[str, Any]]:
-    hazy, dark = ([denoise(field)[0] for field in fields] for fields in empty_fields(frames, seed))
+    hazy, dark = ([denoise(*field)[0] for field in fields] for fields in empty_fields(frames, seed))
     hazy_sums, dark_sums = ([box_sum(field) for field in fields] for fields in (hazy, dark))
     faint = [faint_box_sums(p, f.truth, f.labels) for p, f in zip(predictions, frames, strict=True)]
     empty = np.concatenate([np.ravel(sums) for sums in hazy_sums])
@@ -223,8 +241,11 @@ def _empty(
 
 
 def _require_frames(frames: Sequence[HeldOut]) -> None:
-    if len(frames) < 2:
-        raise UsageError(f"{len(frames)} frames; a judgement with intervals needs at least 2")
+    if len({frame.seed for frame in frames}) < 2:
+        what = "frames" if len(frames) < 2 else f"slices of {frames[0].seed} alone"
+        raise UsageError(f"{len(frames)} {what}; a judgement with intervals needs at least 2")
+    if len(set(Counter(frame.seed for frame in frames).values())) > 1:
+        raise UsageError("stacks of different numbers of slices; judge them apart")
     shapes = sorted({frame.counts.shape for frame in frames})
     if len(shapes) > 1:
         raise UsageError(f"frames of different sizes, {shapes[0]} and {shapes[1]}; judge them apart")

@@ -130,13 +130,22 @@ MEASURES: Mapping[str, Measure] = {
 }
 
 
-def summarise(name: str, records: Sequence[float] | Sequence[Sequence[float]], seed: int) -> dict[str, Any]:
+def summarise(
+    name: str,
+    records: Sequence[float] | Sequence[Sequence[float]],
+    seed: int,
+    specimens: Sequence[int] = (),
+) -> dict[str, Any]:
     """One measure of one method: value over all frames, 95 % bootstrap interval, and the frames' records.
 
-    Undefined values are None; `undefined` counts the frames that have none.
+    Undefined values are None; `undefined` counts the frames that have none. Records of one specimen in a row,
+    the slices of a stack, are drawn together.
     """
     measure, table = MEASURES[name], _table(records)
-    drawn = measure.aggregate(table[picks(len(table), seed)]) if len(table) > 1 else np.array([np.nan])
+    units = by_specimen(table, specimens)
+    drawn = np.array([np.nan])
+    if len(units) > 1:
+        drawn = measure.aggregate(_in_a_row(units[picks(len(units), seed)]))
     interval = interval_95(drawn)
     return {
         "value": number(float(measure.aggregate(table))),
@@ -172,11 +181,11 @@ def compare(a: Mapping[str, Any], b: Mapping[str, Any], metric: str, seed: int) 
         pair.append(_table(report["metrics"][metric]["per_frame"]))
     if a["specimens"] != b["specimens"] or a["median_box_sum"] != b["median_box_sum"]:
         raise ValueError(f"{metric}: the reports are of different frames; judge both on the same")
-    first, second = _only_where_both(*pair)
+    first, second = _only_where_both(*(by_specimen(table, a["specimens"]) for table in pair))
     if len(first) < 2:
         return {"difference": None, "interval_95": None, "standing": "equal"}
     chosen = picks(len(first), seed)
-    drawn_a, drawn_b = (measure.aggregate(table[chosen]) for table in (first, second))
+    drawn_a, drawn_b = (measure.aggregate(_in_a_row(units[chosen])) for units in (first, second))
     interval = interval_95(drawn_a - drawn_b)
     verdict: Standing
     if len(first) < FRAMES_TO_BOOTSTRAP:
@@ -184,22 +193,24 @@ def compare(a: Mapping[str, Any], b: Mapping[str, Any], metric: str, seed: int) 
     else:
         verdict = standing(interval_95(measure.goodness(drawn_a) - measure.goodness(drawn_b)))
     return {
-        "difference": number(float(measure.aggregate(first) - measure.aggregate(second))),
+        "difference": number(
+            float(measure.aggregate(_in_a_row(first)) - measure.aggregate(_in_a_row(second)))
+        ),
         "interval_95": None if interval is None else [number(end) for end in interval],
         "standing": verdict,
     }
 
 
 def swapped_p(measure: Measure, first: Floats, second: Floats) -> float:
-    """Two-sided p of a paired permutation test: records [frame, part] of two methods on the same frames.
+    """Two-sided p of a paired permutation test: records [specimen, frame, part] of two methods.
 
-    Null hypothesis: in each frame it is chance which method got which record. Of all 2^n ways to swap them,
-    the share whose difference in goodness is as large as the one found; exact, so that at most 5 % of equal
-    pairs get 0.05 or less, for any number of frames (Fisher's permutation test; Good, Permutation Tests,
-    2000). A swap whose difference is undefined counts as large.
+    Null hypothesis: in each specimen it is chance which method got which records. Of all 2^n ways to swap
+    them, the share whose difference in goodness is as large as the one found; exact, so that at most 5 % of
+    equal pairs get 0.05 or less, for any number of specimens (Fisher's permutation test; Good, Permutation
+    Tests, 2000). A swap whose difference is undefined counts as large.
     """
-    swaps = np.array(list(product((False, True), repeat=len(first))))[:, :, None]
-    one, other = np.where(swaps, second, first), np.where(swaps, first, second)
+    swaps = np.array(list(product((False, True), repeat=len(first))))[:, :, None, None]
+    one, other = (_in_a_row(np.where(swaps, *pair)) for pair in ((second, first), (first, second)))
     with np.errstate(invalid="ignore"):
         differences = np.abs(
             measure.goodness(measure.aggregate(one)) - measure.goodness(measure.aggregate(other))
@@ -211,12 +222,12 @@ def swapped_p(measure: Measure, first: Floats, second: Floats) -> float:
 def _exact_standing(measure: Measure, first: Floats, second: Floats) -> Standing:
     if swapped_p(measure, first, second) > 0.05:
         return "equal"
-    ahead = measure.goodness(measure.aggregate(first)) > measure.goodness(measure.aggregate(second))
-    return "better" if ahead else "worse"
+    goodness = [measure.goodness(measure.aggregate(_in_a_row(units))) for units in (first, second)]
+    return "better" if goodness[0] > goodness[1] else "worse"
 
 
 def compare_all(a: Mapping[str, Any], b: Mapping[str, Any], seed: int) -> dict[str, dict[str, Any]]:
-    """`compare` for every metric that both reports hold, and the Mann-Whitney test of the frames' values.
+    """`compare` for every metric that both reports hold, and the Mann-Whitney test of the specimens' values.
 
     Each gets `mann_whitney`: u, p, effect (rank-biserial), method, and p_holm, corrected for all metrics of
     this call. Null hypotheses and what the test ignores: `streamer.metrics.statistics`.
@@ -224,7 +235,7 @@ def compare_all(a: Mapping[str, Any], b: Mapping[str, Any], seed: int) -> dict[s
     of_methods = [name for name, measure in MEASURES.items() if not np.isnan(measure.best)]
     names = [name for name in of_methods if name in a["metrics"] and name in b["metrics"]]
     found = {name: compare(a, b, name, seed) for name in names}
-    tests = {name: mann_whitney(frame_values(a, name), frame_values(b, name)) for name in names}
+    tests = {name: mann_whitney(specimen_values(a, name), specimen_values(b, name)) for name in names}
     corrected = holm({name: test.p for name, test in tests.items() if test is not None})
     for name, test in tests.items():
         if test is not None:
@@ -233,10 +244,16 @@ def compare_all(a: Mapping[str, Any], b: Mapping[str, Any], seed: int) -> dict[s
     return found
 
 
-def frame_values(report: Mapping[str, Any], metric: str) -> Floats:
-    """[frame] the metric of each frame by itself; nan where it has none."""
+def specimen_values(report: Mapping[str, Any], metric: str) -> Floats:
+    """[specimen] the metric of each frame or stack by itself; nan where it has none."""
     table = _table(report["metrics"][metric]["per_frame"])
-    return MEASURES[metric].aggregate(table[:, None])
+    return MEASURES[metric].aggregate(by_specimen(table, report["specimens"]))
+
+
+def by_specimen(table: Floats, specimens: Sequence[int]) -> Floats:
+    """[frame, part] to [specimen, frame, part]; records of other frames, as empty fields, stand alone."""
+    count = len(set(specimens)) if len(specimens) == len(table) else len(table)
+    return table.reshape(count, -1 if count else 1, table.shape[-1])
 
 
 def number(value: float, digits: int = 6) -> float | None:
@@ -250,6 +267,15 @@ def _table(records: Sequence[Any]) -> Floats:
     return table[:, None] if table.ndim == 1 else table
 
 
+def _in_a_row(units: Floats) -> Floats:
+    """[..., specimen, frame, part] to [..., frame, part]"""
+    *before, specimens, frames, parts = units.shape
+    return units.reshape(*before, specimens * frames, parts)
+
+
 def _only_where_both(first: Floats, second: Floats) -> tuple[Floats, Floats]:
-    known = np.isfinite(first).all(axis=-1) & np.isfinite(second).all(axis=-1)
-    return first[known], second[known]
+    """Specimens [specimen, frame, part] that have a frame with both; their frames without are nan."""
+    known: NDArray[np.bool_] = np.asarray(np.isfinite(np.stack([first, second])).all(axis=(0, -1)))
+    some = np.asarray(known.any(axis=-1))
+    first, second = (np.where(known[..., None], units, np.nan)[some] for units in (first, second))
+    return first, second

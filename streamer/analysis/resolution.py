@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.analysis.held_out import HeldOut
+from streamer.analysis.measures import by_specimen, mean
 from streamer.metrics.decorrelation import decorrelation
 from streamer.metrics.errormap import error_map
 from streamer.metrics.fourier import SMALLEST_PX, State, fourier_rings, resolution
@@ -102,15 +103,18 @@ def _rolling(
     return [each.mean_nm for each in maps], dict(zip(STATES, (resolved, beyond, none), strict=True))
 
 
-def resolution_tests(records: Mapping[str, Sequence[Any]]) -> dict[str, dict[str, Any]]:
-    """Mann-Whitney tests of the predictions' resolution against the references', frame by frame.
+def resolution_tests(
+    records: Mapping[str, Sequence[Any]], specimens: Sequence[int]
+) -> dict[str, dict[str, Any]]:
+    """Mann-Whitney tests of the predictions' resolution against the references', specimen by specimen.
 
     Takes records of `against_references`; Holm's correction is over the tests returned.
     """
     found = {}
     for name in ("frc", "rolling_frc"):
         pairs = np.array(records.get(f"{name}_ratio", ()), np.float64).reshape(-1, 2)
-        test = mann_whitney(pairs[:, 0], pairs[:, 1])
+        units = by_specimen(pairs, specimens)
+        test = mann_whitney(mean(units[..., :1]), mean(units[..., 1:]))
         if test is not None:
             found[name] = test
     corrected = holm({name: test.p for name, test in found.items()})

@@ -35,7 +35,7 @@ def methods_of(options: EvaluateOptions) -> list[Method]:
     """Raw and every model, under names that differ."""
     packages = [load_package(name).require("denoiser") for name in options.models]
     ids = [package.id for package in packages]
-    methods = [Method(name=RAW, denoise=remembered(lambda photons: (photons, None)))]
+    methods = [Method(name=RAW, denoise=remembered(lambda photons, *_: (photons, None)))]
     for index, package in enumerate(packages):
         name = package.id if ids.count(package.id) == 1 else f"{package.id} ({index + 1})"
         methods.append(
@@ -53,10 +53,10 @@ def level_of(
     options: EvaluateOptions,
     methods: Sequence[Method],
     reports: Mapping[str, Mapping[str, Any]],
-    shown: Sequence[Image],
+    shown: Sequence[tuple[Image, ...]],
     seed: int,
 ) -> dict[str, Any]:
-    """Reports by method, every pair of them compared, and the range guard's opinion on the `shown` frames."""
+    """Reports by method, every pair of them compared, and the range guard's opinion on what is `shown`."""
     pairs = [(first, second) for second, first in combinations(reports, 2)]
     opinions = {
         method.name: RangeOpinion(method.package, **how(options)).of(shown, method.denoise)

@@ -47,7 +47,11 @@ def of_pairs(options: EvaluateOptions, folder: Path, tick: Tick) -> dict[str, An
         pictures.draw_frame(options.out, "pairs", shown, highs[0], None, pixel_nm, "high dose")
     about = {"pairs": folder.name, "refused": refused, "seed": seed, "frames": len(pairs)}
     about |= versions(options)
-    judged = {"structure": None, "level": None, **level_of(options, methods, reports, lows, seed)}
+    judged = {
+        "structure": None,
+        "level": None,
+        **level_of(options, methods, reports, [(low,) for low in lows], seed),
+    }
     return {"about": about, "levels": [judged]}
 
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.analysis import TEST_FRAMES, TEST_SEED, Denoise
+from streamer.analysis import TEST_FRAMES, TEST_SEED, Denoise, laid_out
 from streamer.core import Frame, Result
 from streamer.engines import Precision
 from streamer.errors import PackageError
@@ -32,16 +32,26 @@ FIELD_PX = 600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """What a model card was judged on: as many frames of each structure, of this seed and size."""
+    """What a model card was judged on.
+
+    Attributes:
+        frames: specimens of each structure: frames, or whole stacks.
+        seed: of the specimens.
+        size_px: height and width.
+        structures: of the simulator.
+        slices: whether specimens are stacks, judged slice by slice.
+    """
 
     frames: int
     seed: int
     size_px: int
     structures: tuple[str, ...]
+    slices: bool = False
 
 
 def judged_on(package: ModelPackage) -> Judged:
     """From the package's training.json; what it does not say is as every card has it."""
+    slices = package.config.context == "z"
     try:
         story = json.loads((package.folder / "training.json").read_text(encoding="utf-8"))
         test, recipe = story["test"], story["recipe"]
@@ -50,11 +60,12 @@ def judged_on(package: ModelPackage) -> Judged:
         return Judged(
             frames=int(test.get("frames", TEST_FRAMES)),
             seed=int(test.get("seed", TEST_SEED)),
-            size_px=int(recipe.get("field_px", FIELD_PX)),
+            size_px=int(test.get("size_px", recipe.get("field_px", FIELD_PX))),
             structures=tuple(test.get("structures", ("er",))),
+            slices=slices,
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError):  # none, or not of ours
-        return Judged(frames=TEST_FRAMES, seed=TEST_SEED, size_px=FIELD_PX, structures=("er",))
+        return Judged(frames=TEST_FRAMES, seed=TEST_SEED, size_px=FIELD_PX, structures=("er",), slices=slices)
 
 
 def denoise_by(
@@ -62,14 +73,13 @@ def denoise_by(
 ) -> Denoise:
     """The package's network as the pipeline runs it: compiled, reflect-padded, cropped.
 
-    A model that also sees frames before the frame, or slices beside it, is shown the frame in their place, as
-    at the start of a run.
+    A model with context that is not given any is shown the frame in its place, as at the start of a run.
     """
     network_for = Compiled(package, engine=engine, precision=precision, threads=threads)
     channels = max(1, len(package.description.inputs[0].channel_names))
 
-    def denoise(photons: Image) -> Predicted:
-        output = _run(network_for, np.repeat(photons[None], channels, axis=0), package.size_multiple)
+    def denoise(*shown: Image) -> Predicted:
+        output = _run(network_for, laid_out(shown, channels), package.size_multiple)
         expected, *sure = map(np.ascontiguousarray, output)
         return expected, sure[0] if sure else None
 
@@ -77,13 +87,14 @@ def denoise_by(
 
 
 def remembered(denoise: Denoise) -> Denoise:
-    """The same, computing nothing twice for the same array."""
-    known: dict[int, tuple[Image, Predicted]] = {}
+    """The same, computing nothing twice for the same arrays."""
+    known: dict[tuple[int, ...], tuple[tuple[Image, ...], Predicted]] = {}
 
-    def recall(photons: Image) -> Predicted:
-        if id(photons) not in known:
-            known[id(photons)] = photons, denoise(photons)  # keeping the array keeps its id
-        return known[id(photons)][1]
+    def recall(*shown: Image) -> Predicted:
+        key = tuple(map(id, shown))
+        if key not in known:
+            known[key] = shown, denoise(*shown)  # keeping the arrays keeps their ids
+        return known[key][1]
 
     return recall
 
@@ -101,14 +112,17 @@ class RangeOpinion:
         self._segmenter = _partner(package)
         self._network_for = Compiled(self._segmenter, **how) if self._segmenter else None
 
-    def of(self, frames: Sequence[Image], denoise: Denoise) -> dict[str, Any]:
-        """How many frames pass, are flagged or rejected, and in which words those that do not pass."""
+    def of(self, frames: Sequence[tuple[Image, ...]], denoise: Denoise) -> dict[str, Any]:
+        """How many frames pass, are flagged or rejected, and in which words those that do not pass.
+
+        Each of `frames` is the frame itself and what is shown beside it.
+        """
         if self._guard is None:
             return {"words": ["not judged: the model states no photon range of its training"]}
         status: Counter[str] = Counter()
         words: list[str] = []
-        for photons in frames:
-            prediction = denoise(photons)[0]
+        for photons, *beside in frames:
+            prediction = denoise(photons, *beside)[0]
             result = Result(
                 frame=Frame(pixels=np.clip(np.rint(photons), 0, 65535).astype(np.uint16), seq=0),
                 photons=photons,

@@ -274,6 +274,7 @@ def _judge(options: TrainOptions, recipe: Recipe, network: nn.Module, tick: Tick
         options.test_frames,
         recipe.field_px,
         lambda done, of: tick("judging", done, of, ""),
+        slices=recipe.of_slices,
     )
 
 

@@ -84,7 +84,8 @@ class Trained:
         if self.data.source != "simulated":
             return f"{self.kind.capitalize()} learned from recorded {_RECORDED[self.data.source]}"
         names = [STRUCTURE_NAMES[structure][0] for structure in self.recipe.structures]
-        return f"{names[0] if len(names) == 1 else 'General'} {self.kind} for live STED"
+        what = "STED z-stacks" if self.recipe.of_slices else "live STED"
+        return f"{names[0] if len(names) == 1 else 'General'} {self.kind} for {what}"
 
     @property
     def purpose(self) -> str:
@@ -92,6 +93,9 @@ class Trained:
         shown = _among([STRUCTURE_NAMES[structure][1] for structure in self.recipe.structures])
         if self.kind == "segmenter":
             return f"Background, tubules and sheets of {shown} in denoised STED frames."
+        if self.recipe.of_slices:
+            slices = f"a slice of a low-dose STED z-stack of {shown}"
+            return f"Expected photons in focus from {slices}, shown with the slices below and above it."
         if self.data.source == "simulated":
             return f"Expected photons in focus from a low-dose STED frame of {shown}."
         return "Expected photons of a low-dose frame, at the dose of that frame."
@@ -99,7 +103,7 @@ class Trained:
     @property
     def inputs(self) -> tuple[str, ...]:
         """Names of the input channels."""
-        if self.recipe.frames > 1 and self.recipe.context == "z":
+        if self.recipe.of_slices:
             return SLICE_NAMES
         return names_with_past(self.recipe.frames)
 
@@ -131,7 +135,7 @@ def describe(
         "authors": [{"name": "The scope-streamer developers"}],
         "license": "BSD-3-Clause",
         "documentation": _file(folder, "README.md"),
-        "tags": [*_subjects(trained), "live-cell", trained.kind, "2d", "pytorch", "onnx"],
+        "tags": [*_subjects(trained), *_stacks(trained), trained.kind, "2d", "pytorch", "onnx"],
         **_tensors(folder, trained),
         "weights": _weights(folder, trained),
         "attachments": [_file(folder, "training.json"), _file(folder, "training.png")],
@@ -151,6 +155,10 @@ def _subjects(trained: Trained) -> list[str]:
         return ["low-dose"]
     names = (STRUCTURE_NAMES[structure][1] for structure in trained.recipe.structures)
     return ["STED", *(name.removeprefix("the ").replace(" ", "-") for name in names)]
+
+
+def _stacks(trained: Trained) -> list[str]:
+    return ["live-cell", "z-stack"] if trained.recipe.of_slices else ["live-cell"]
 
 
 def _tensors(folder: Path, trained: Trained) -> dict[str, object]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from streamer.analysis import TEST_SEED, Denoise, HeldOut, held_out, judge
+from streamer.analysis import TEST_SEED, Denoise, HeldOut, held_out, held_out_stacks, judge, laid_out
+from streamer.analysis.measures import by_specimen, decibel
 from streamer.metrics.quality import Quality, gain_interval_db, linear_fit_psnr, median_box_sum
 from streamer.simulation import Exposure, Scene, sample_settings
 from streamer.training.pairs import Exposed
@@ -23,14 +25,14 @@ Tick = Callable[[int, int], None]
 
 
 def as_denoise(network: nn.Module, frames: int, multiple: int = 16) -> Denoise:
-    """A network as a function of one image: expected photons, and their deviation where it states one.
+    """A network as a function of an image: expected photons, and their deviation where it states one.
 
-    A network that is shown several frames gets the one image as all of them, as at the start of a run.
+    A network that is shown several frames takes them behind the image; where they are missing it gets the
+    nearest one in their place, as at the start of a run.
     """
 
-    def denoise(photons: _Image) -> tuple[_Image, _Image | None]:
-        shown = np.repeat(photons[None], frames, axis=0)
-        output = predict(network, shown, multiple)
+    def denoise(*shown: _Image) -> tuple[_Image, _Image | None]:
+        output = predict(network, laid_out(shown, frames), multiple)
         return (output, None) if output.ndim == 2 else (output[0], output[1])
 
     return denoise
@@ -42,19 +44,23 @@ def judge_denoiser(
     count: int,
     field_px: int,
     tick: Tick = lambda done, of: None,
+    *,
+    slices: bool = False,
 ) -> dict[str, object]:
     """`streamer.analysis.judge` on `count` held-out specimens of each structure at the paper's low dose.
 
+    With `slices` they are whole stacks, of about as wide a piece of cell as a frame of `field_px` shows.
     Each report also has the PSNR of the raw frames, and the gain over them with its interval.
     """
     reports: dict[str, object] = {}
+    specimens, size_px = (held_out_stacks, field_px // 2) if slices else (held_out, field_px)
     for number, structure in enumerate(structures):
         tick(number, len(structures))
-        frames = held_out(structure, count, TEST_SEED, size_px=field_px)
+        frames = specimens(structure, count, TEST_SEED, size_px=size_px)
         report = judge(denoise, frames, TEST_SEED)
         reports[structure] = report | _gain(report, frames)
     tick(len(structures), len(structures))
-    return {"frames": count, "seed": TEST_SEED, "structures": reports}
+    return {"frames": count, "seed": TEST_SEED, "size_px": size_px, "structures": reports}
 
 
 def _gain(report: Mapping[str, object], frames: Sequence[HeldOut]) -> dict[str, object]:
@@ -63,10 +69,13 @@ def _gain(report: Mapping[str, object], frames: Sequence[HeldOut]) -> dict[str, 
     assert isinstance(metrics, Mapping)
     psnr = metrics["psnr"]
     raw = linear_fit_psnr([frame.counts for frame in frames], [frame.truth for frame in frames])
-    found = Quality(
-        psnr_db=psnr["value"], frame_psnr_db=np.array(psnr["per_frame"]), gain=1.0, offset=0.0, peak=raw.peak
+    specimens = [frame.seed for frame in frames]
+    ours, theirs = (
+        decibel(by_specimen(np.array(values, np.float64)[:, None], specimens))
+        for values in (psnr["per_frame"], raw.frame_psnr_db)
     )
-    return _gain_words(found, raw)
+    found = Quality(psnr_db=psnr["value"], frame_psnr_db=ours, gain=1.0, offset=0.0, peak=raw.peak)
+    return _gain_words(found, replace(raw, frame_psnr_db=theirs))
 
 
 def _gain_words(found: Quality, raw: Quality, sizes: Sequence[int] | None = None) -> dict[str, object]:

@@ -110,6 +110,11 @@ class Recipe:
     start: str = ""
     minutes: float | None = None
 
+    @property
+    def of_slices(self) -> bool:
+        """Whether it is shown the slices below and above."""
+        return self.frames > 1 and self.context == "z"
+
 
 def denoiser_architecture(name: Architecture, frames: int = 1) -> Mapping[str, object]:
     """Name and settings for `streamer.networks.build`.

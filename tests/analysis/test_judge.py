@@ -110,7 +110,9 @@ def test_a_difference_in_every_frame_is_shown_from_six_frames_on(frames: int, st
     found = compare(bare(low + 0.1), bare(low), "ssim", SEED)
     assert found["standing"] == standing
     measure = MEASURES["ssim"]
-    assert swapped_p(measure, low[:, None] + 0.1, low[:, None]) == pytest.approx(2.0 ** (1 - frames))
+    assert swapped_p(measure, low[:, None, None] + 0.1, low[:, None, None]) == pytest.approx(
+        2.0 ** (1 - frames)
+    )
 
 
 def bare(values: np.ndarray) -> dict[str, object]:

@@ -20,6 +20,8 @@ from streamer.apps.evaluated import Judged, RangeOpinion, denoise_by, judged_on
 from streamer.engines import compile_engine
 from streamer.errors import SourceError, UsageError
 from streamer.package import load_package
+from streamer.training import judge_denoiser, load_network
+from streamer.training.evaluate import as_denoise
 
 COUNTS: dict[str, Any] = {"offset_adu": 0.0, "gain_e_per_adu": 1.0, "pixel_nm": 20.0}
 SMALL: dict[str, Any] = {"frames": 2, "size_px": 72, "seed": 3, "threads": 1}
@@ -101,9 +103,39 @@ def test_a_card_that_says_nothing_of_specimens_is_judged_on_the_usual_ones(
     assert judged_on(load_package(folder)).frames == TEST_FRAMES
 
 
+def test_a_denoiser_of_slices_is_judged_on_stacks_as_its_card_was(tmp_path: Path) -> None:
+    package = load_package("er-denoise-stack")
+    card = judge_denoiser(as_denoise(load_network(package), 3), ("er",), 2, 2 * 72, slices=True)
+    options = EvaluateOptions(models=("er-denoise-live", package.id), out=tmp_path, **SMALL)
+    found = evaluate(replace(options, seed=TEST_SEED))
+    (level,) = found["levels"]
+    report, expected = level["methods"][package.id], card["structures"]["er"]
+    assert found["about"]["size_px"] == card["size_px"] == 72
+    assert report["specimens"] == expected["specimens"]
+    for name, measured in expected["metrics"].items():
+        value = report["metrics"][name]["value"]
+        assert (
+            value is None
+            if measured["value"] is None
+            else value == pytest.approx(measured["value"], rel=1e-3)
+        )
+    assert (
+        report["metrics"]["psnr"]["value"] > level["methods"]["er-denoise-live"]["metrics"]["psnr"]["value"]
+    )
+    assert found["about"]["notes"] == [
+        "2 stacks, each slice with those below and above: intervals over stacks"
+    ]
+    assert (tmp_path / "reliability-er-low-dose.png").exists()
+
+
+def test_the_card_of_a_denoiser_of_slices_says_how_large_they_are() -> None:
+    found = judged_on(load_package("er-denoise-stack"))
+    assert found == Judged(frames=TEST_FRAMES, seed=TEST_SEED, size_px=300, structures=("er",), slices=True)
+
+
 def test_the_range_guard_speaks_of_doses_that_the_model_never_saw(make_package: MakePackage) -> None:
     package = load_package(make_package("one"))  # trained on box sums of 10 to 60
-    bright = [frame.counts for frame in held_out("er", 2, 3, box_sum=500.0, size_px=192)]
+    bright = [frame.shown for frame in held_out("er", 2, 3, box_sum=500.0, size_px=192)]
     said = RangeOpinion(package, threads=1).of(bright, lambda photons: (photons, None))
     assert said["flag"] >= 1  # a field with little of the cell in it may hold too few boxes to say
     assert "the model was trained on 10-60" in said["words"][0]
