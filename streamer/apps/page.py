@@ -26,8 +26,13 @@ if TYPE_CHECKING:
 
 #: Where the page of the first run on a machine is found; a further one takes a free port.
 DEFAULT_PORT = 8765
-#: How much the page gives way to the run (POSIX nice).
+#: How much the page gives way to the run (POSIX nice), and what keeps libraries of numbers that are loaded
+#: from then on from starting a thread for each core.
 NICENESS = 10
+_ONE_THREAD = {
+    f"{library}_THREADS": "1"
+    for library in ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "NUMBA_NUM", "VECLIB_MAXIMUM", "NUMEXPR_NUM")
+}
 #: A page that lived so long was sound; one that dies sooner is started again after a growing pause.
 SOUND_S = 30.0
 #: Pauses before the page is started again; after as many early deaths in a row it is given up.
@@ -152,7 +157,8 @@ def _told_to_end(link: Connection) -> bool:
 
 
 def give_way() -> None:
-    """Let everything else on the machine go first."""
+    """Let everything else on the machine go first, and take one core at most for numbers."""
+    os.environ.update(_ONE_THREAD)
     if sys.platform == "win32":
         import ctypes
 

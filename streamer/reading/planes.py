@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +14,7 @@ import zarr
 from numpy.typing import NDArray
 
 from streamer.errors import SourceError
+from streamer.reading.chunks import is_ours, read_chunk
 from streamer.reading.index import Entry
 from streamer.reading.names import NAME_MAX, number, several, table, text
 from streamer.recording import Place, RunFolder, chunk_file, open_image, part_named, read_plane
@@ -50,7 +51,13 @@ class Planes:
     pixel_um: float | None = None
 
 
-def read_planes(run: RunFolder, entry: Entry, channel: str = "", region_px: Region | None = None) -> Planes:
+def read_planes(
+    run: RunFolder,
+    entry: Entry,
+    channel: str = "",
+    region_px: Region | None = None,
+    only: Collection[str] | None = None,
+) -> Planes:
     """The planes of the frame of `entry` in `channel`; all but `raw` are None where it was not processed.
 
     Args:
@@ -58,6 +65,7 @@ def read_planes(run: RunFolder, entry: Entry, channel: str = "", region_px: Regi
         entry: from `FrameIndex`.
         channel: as in `View.channel`.
         region_px: the channel's part of the sensor, of a splitter that `run.json` does not describe.
+        only: attributes of `Planes` to read beside `raw`; the others are None. None reads all.
 
     Raises:
         SourceError: pixels are missing or damaged.
@@ -74,15 +82,17 @@ def read_planes(run: RunFolder, entry: Entry, channel: str = "", region_px: Regi
         c = _c_of(image, entry, f"{kind} {channel}".rstrip())
         return None if c is None else (t, c, z)
 
-    denoised, uncertainty = drawn("denoised"), drawn("uncertainty")
-    labels = {name: image / "labels" / name for name in ("segmentation", "trust")}
+    def if_wanted(name: str, place: Place | None) -> Place | None:
+        return place if only is None or name in only else None
+
+    denoised, labels = drawn("denoised"), image / "labels"
     return Planes(
         seq=entry.seq,
         raw=raw,
-        denoised=_shown(image, denoised),
-        uncertainty=_shown(image, uncertainty),
-        segmentation=_classes(labels["segmentation"], denoised),
-        trust=_classes(labels["trust"], denoised),
+        denoised=_shown(image, if_wanted("denoised", denoised)),
+        uncertainty=_shown(image, if_wanted("uncertainty", drawn("uncertainty"))),
+        segmentation=_classes(labels / "segmentation", if_wanted("segmentation", denoised)),
+        trust=_classes(labels / "trust", if_wanted("trust", denoised)),
         pixel_um=pixel_um,
     )
 
@@ -96,8 +106,10 @@ def _image(run: RunFolder, name: str) -> Path:
 def _shown(image: Path, place: Place | None) -> NDArray[np.float32] | None:
     if place is None:
         return None
-    plane = _plane(image, place)
-    return np.nan_to_num(plane.astype(np.float32, copy=False), copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+    plane = _plane(image, place).astype(np.float32, copy=False)
+    if np.isfinite(plane).all():
+        return plane
+    return np.nan_to_num(plane, copy=True, nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def _classes(image: Path, place: Place | None) -> NDArray[np.uint8] | None:
@@ -110,15 +122,18 @@ def _plane(image: Path, place: Place) -> NDArray[Any]:
     """One [y, x] plane of the image as it is now."""
     if not chunk_file(image / "0", *place).is_file():  # Zarr would read it as the fill value
         raise SourceError(f"{image}: plane {place} is missing; restore it from a copy")
-    array = _array(image, _stamp(image / "0" / "zarr.json"))
+    array, is_plain = _array(image, _stamp(image / "0" / "zarr.json"))
     if not all(at < end for at, end in zip(place, array.shape, strict=False)):
         raise SourceError(f"{image}: shape {array.shape}, but rows name {place}; restore it from a copy")
-    return read_plane(image, array, place)
+    plane = read_chunk(image / "0", array, place) if is_plain else None
+    return read_plane(image, array, place) if plane is None else plane
 
 
 @lru_cache(maxsize=_OPEN_MAX)
-def _array(image: Path, stamp: Stamp) -> zarr.Array[Any]:
-    return open_image(image)
+def _array(image: Path, stamp: Stamp) -> tuple[zarr.Array[Any], bool]:
+    """The pixels, and whether they lie as we write them."""
+    array = open_image(image)
+    return array, is_ours(array)
 
 
 def _cropped(raw: NDArray[Any], region: Region | None) -> NDArray[Any]:

@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from streamer.errors import SourceError, UsageError
 from streamer.reading.index import FrameIndex
@@ -40,8 +40,20 @@ UNLOCKED_S, UNKNOWN_S, STILL_FRAMES = 5.0, 30.0, 5.0
 _UNDER_WAY_S = 10.0
 #: Frames to look ahead where nobody planned the run, in units of those so far.
 _AHEAD = 10
-#: A forecast is made anew when so many parts of the history have come on top.
-_RENEWED = 50
+#: A forecast is made anew when the history has grown by one of so many parts or by so many frames, and not
+#: before so long.
+_RENEWED, _RENEWED_FRAMES, RENEWED_S = 50, 20, 2.0
+
+
+class _Foreseen(NamedTuple):
+    """A forecast, of how many rows, made when on a monotonic clock."""
+
+    rows: int
+    made_s: float
+    forecast: Forecast | None
+
+    def is_old(self) -> bool:
+        return time.monotonic() - self.made_s >= RENEWED_S
 
 
 class WatchedRun:
@@ -76,7 +88,7 @@ class WatchedRun:
         self._hold: Row | None = None
         self._sessions = self._damaged = self._said_damaged = 0
         self._ended = False
-        self._forecasts: dict[tuple[str, int | None], tuple[int, Forecast | None]] = {}
+        self._forecasts: dict[tuple[str, int | None], _Foreseen] = {}
         self._begun = False
 
     def update(self) -> int:
@@ -199,8 +211,8 @@ class WatchedRun:
     def forecast(self, view: str = "", horizon: int | None = None) -> Forecast | None:
         """How long the photons of a view of the guards will last; None where nobody can tell yet.
 
-        It is made anew when the history has grown by a fiftieth. Frames are those of the run,
-        of all its views together.
+        It is made anew when the history has grown by a fiftieth or by 20 frames, but not more often than
+        every 2 s while the run goes on. Frames are those of the run, of all its views together.
 
         Args:
             view: as in `Curve.view`; of the curve `photons`.
@@ -212,18 +224,22 @@ class WatchedRun:
             return None
         if not seq.size or not floor > 0:
             return None
-        grown, known = self.series.rows, self._forecasts.get((view, horizon))
-        if known is not None and grown - known[0] <= known[0] // _RENEWED:
-            return known[1]
+        known = self._forecasts.get((view, horizon))
+        if known is not None and not self._is_outgrown(known):
+            return known.forecast
         planned = (self.planned or 0) - 1 - int(seq[-1])
         ahead = horizon or (planned if planned > 0 else _AHEAD * max(int(seq[-1] - seq[0]), 1))
-        from streamer.metrics.decay import (
-            forecast,
-        )  # with scipy and numba: half a second, for nobody who waits
+        from streamer.metrics.decay import forecast  # with scipy: half a second, that not all need
 
         made = forecast(seq, level, floor, ahead)
-        self._forecasts[view, horizon] = grown, made
+        self._forecasts[view, horizon] = _Foreseen(self.series.rows, time.monotonic(), made)
         return made
+
+    def _is_outgrown(self, known: _Foreseen) -> bool:
+        more = self.series.rows - known.rows
+        if self.info.state == "closed":
+            return more > 0
+        return more >= max(1, min(known.rows // _RENEWED, _RENEWED_FRAMES)) and known.is_old()
 
     def _is_written(self) -> bool:
         locked = is_locked(self.folder.path)

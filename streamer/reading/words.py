@@ -96,7 +96,10 @@ def carried_out(row: Row) -> str:
     action, detail = _action(row), text(row.get("detail"))
     if row.get("ok") is False:
         return f"{_NOUNS.get(action, action)} NOT carried out: {detail or 'the microscope gave no reason'}"
-    facts = [f"{text(key, NAME_MAX)} = {value:.4g}" for key, value in _values(row).items()]
+    values = _values(row)
+    paused_s = values.pop("paused_s", None)
+    facts = [f"after {paused_s:.3g} s"] if paused_s is not None else []
+    facts += [f"{text(key, NAME_MAX)} = {value:.4g}" for key, value in values.items()]
     for key, words in (("safe_ms", "light off after"), ("ended_ms", "acquisition told to end after")):
         took_ms = number(row.get(key))
         facts += [f"{words} {took_ms:.3g} ms"] if took_ms == took_ms else []

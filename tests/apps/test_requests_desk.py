@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -140,6 +141,32 @@ def test_a_microscope_that_does_not_answer_in_time_is_said_not_to(
     with a_desk(tmp_path, lambda order: None) as (desk, _, _):
         answer = desk.take(Request(action="stop"))
     assert "has not answered yet; in doubt switch the light off by hand" in answer.text
+
+
+def test_a_stop_is_answered_while_a_pause_waits_for_the_microscope(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ANSWER_S", 60.0)
+    with a_desk(tmp_path, lambda order: None if order.action == "pause" else obeys(order)) as (desk, link, _):
+        address, answers = desk.address, []
+
+        def pause() -> None:
+            answers.append(
+                ask(str(address["requests"]), str(address["secret"]), Request(action="pause"), 120)
+            )
+
+        waiting = threading.Thread(target=pause)
+        waiting.start()
+        for _ in range(3000):
+            if link.orders:
+                break
+            time.sleep(0.01)
+        stop = ask(str(address["requests"]), str(address["secret"]), Request(action="stop"), 50)
+        assert (stop.ok, stop.text) == (True, "stopped")
+        assert not answers
+        link._deeds.append(obeys(link.orders[0]))
+        waiting.join(60)
+    assert [answer.text for answer in answers] == ["paused"]
 
 
 @pytest.mark.parametrize("action", ["stop", "pause", "resume"])

@@ -76,7 +76,7 @@ def test_the_page_of_a_recording_tells_the_same_as_the_recording(recording: Path
         while snapshot is None:
             snapshot = feed.newest(5.0)
         assert (snapshot.state, snapshot.seq, snapshot.recorded) == ("stopped", 39, 40)
-        glance = until(feed, lambda glance: glance.pictures)
+        glance = until(feed, lambda glance: glance.pictures and glance.left)
     assert glance.traces["photons"].values[-1] == pytest.approx(25 * 0.98**39, rel=1e-3)
     assert glance.traces["lag"].values == pytest.approx([40.0 + n for n in range(40)])
     assert glance.left.startswith("light for about")

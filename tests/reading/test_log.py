@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from streamer.reading import Log, log
+from streamer.reading.words import carried_out
 
 
 def row(seq: int, *statuses: str, guard: str = "photons", view: str = "", **more: Any) -> dict[str, Any]:
@@ -205,3 +206,14 @@ def test_only_the_newest_entries_are_kept_and_the_others_counted(monkeypatch: py
     assert [said.text for said in heard.since(heard.total - 2)] == ["2003", "2004"]
     assert heard.since(heard.total) == []
     assert heard.since(0) == heard.entries
+
+
+@pytest.mark.parametrize(
+    ("stored", "words"),
+    [
+        ({"action": "resume", "ok": True, "values": {"paused_s": 2.198}}, "going on: after 2.2 s"),
+        ({"action": "adjust", "ok": True, "values": {"exposure_ms": 300.0}}, "adjusted: exposure_ms = 300"),
+    ],
+)
+def test_what_the_microscope_did_is_said_in_plain_words(stored: dict[str, Any], words: str) -> None:
+    assert carried_out(stored) == words

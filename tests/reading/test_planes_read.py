@@ -13,7 +13,7 @@ from recording.test_read import as_first_version, plane, write
 from sinks.recorder import SMALL, denoised, labels, outcome_of, pixels, record
 
 from streamer.errors import SourceError
-from streamer.reading import View, WatchedRun, read_planes
+from streamer.reading import View, WatchedRun, planes, read_planes
 from streamer.recording import RunFolder, resume_run
 
 
@@ -126,3 +126,38 @@ def test_damaged_provenance_shows_the_frame_without_a_scale(tmp_path: Path) -> N
         run.folder.info.write_text(text)
         shown = read_planes(run.folder, run.index.newest(View()))
         assert (shown.raw.shape, shown.pixel_um) == (SMALL, None)
+
+
+def test_planes_are_read_alike_from_their_files_and_by_zarr(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = watched(recorded(tmp_path / "run", *places(4), pixel_nm=20.0))
+    names = ("raw", "denoised", "uncertainty", "segmentation", "trust")
+
+    def read() -> list[dict[str, np.ndarray | None]]:
+        found = [read_planes(run.folder, run.index.newest(view), view.channel) for view in run.index.views()]
+        return [{name: getattr(each, name) for name in names} for each in found]
+
+    def never(*_: object) -> None:
+        raise AssertionError("zarr was asked")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(planes, "read_plane", never)
+        straight = read()
+    monkeypatch.setattr(planes, "read_chunk", lambda *_: None)
+    for mine, theirs in zip(straight, read(), strict=True):
+        for name in names:
+            assert (mine[name] is None) == (theirs[name] is None)
+            assert mine[name] is None or (mine[name] == theirs[name]).all()
+            assert mine[name] is None or mine[name].dtype == theirs[name].dtype
+
+
+def test_only_what_is_asked_for_is_read(tmp_path: Path) -> None:
+    run = watched(recorded(tmp_path / "run", *places(2), pixel_nm=20.0))
+    (view, *_) = run.index.views()
+    entry = run.index.newest(view)
+    found = read_planes(run.folder, entry, view.channel, only=("trust",))
+    everything = read_planes(run.folder, entry, view.channel)
+    assert (found.denoised, found.uncertainty, found.segmentation) == (None, None, None)
+    assert (found.trust == everything.trust).all()
+    assert (found.raw == everything.raw).all()

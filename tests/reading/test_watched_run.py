@@ -18,6 +18,7 @@ from sinks.recorder import SMALL, outcome_of, record
 
 from streamer.errors import UsageError
 from streamer.reading import View, WatchedRun
+from streamer.reading import run as module
 from streamer.recording import LineWriter, RunFolder, RunInfo, close_run, create_run, resume_run
 
 FADING = [faded(seq, 30 * 0.97**seq, "reject" if seq == 59 else "pass") for seq in range(60)]
@@ -285,6 +286,20 @@ def test_the_light_that_is_left_is_forecast(stopped: Path, tmp_path: Path) -> No
     assert watched(stopped).forecast().frames_left == 0.0
     assert found.photon_views() == ("",)
     assert found.forecast("channel red") is None
+
+
+@pytest.mark.parametrize(("least_s", "is_renewed"), [(0.0, True), (1e6, False)])
+def test_a_forecast_is_renewed_as_the_run_grows_but_not_all_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, least_s: float, is_renewed: bool
+) -> None:
+    monkeypatch.setattr(module, "RENEWED_S", least_s)
+    folder = recorded(tmp_path / "run", *FADING[:25], source=HOOK)
+    found = watched(folder.path)
+    first = found.forecast()
+    resumed = resume_run(folder.path)
+    record(resumed.run, *FADING[25:30], resumed=resumed)
+    assert found.update() == 5
+    assert (found.forecast() is not first) is is_renewed
 
 
 def test_each_view_has_its_own_curves(tmp_path: Path) -> None:

@@ -55,6 +55,8 @@ class Access:
         self._token = _digest(settings.token)
         self._origins = {origin.rstrip("/").lower() for origin in settings.origins}
         self._encrypted = settings.certificate is not None
+        # Behind a proxy a browser speaks to that, and tells us nothing of how.
+        self._secure = self._encrypted or any(origin.startswith("https://") for origin in self._origins)
         self._behind_proxy = settings.behind_proxy
         self.cookie_name = f"streamer-{port}"
         self._cookie_value = hashlib.sha256(b"streamer page\0" + settings.token.encode()).hexdigest()
@@ -86,7 +88,7 @@ class Access:
 
     def cookie(self) -> str:
         """The header that lets a browser look from now on."""
-        secure = "; Secure" if self._encrypted else ""
+        secure = "; Secure" if self._secure else ""
         value = f"{self.cookie_name}={self._cookie_value}"
         return f"{value}; Path=/; Max-Age={COOKIE_S}; HttpOnly; SameSite=Strict{secure}"
 

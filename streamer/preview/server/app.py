@@ -76,6 +76,7 @@ def page_app(settings: PageSettings, port: int, watcher: Watcher) -> ASGIApp:
         yield
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+        routes.close()
 
     return Starlette(
         routes=[
@@ -128,6 +129,9 @@ class _Routes:
         self._settings, self._access, self._watcher = settings, access, watcher
         self._asker = Asker(settings.requests, settings.requests_secret)
         self._open = 0
+
+    def close(self) -> None:
+        self._asker.close()
 
     async def page(self, request: Request) -> Response:
         response = _file(PAGE_FOLDER / "index.html")

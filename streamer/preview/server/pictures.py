@@ -28,15 +28,16 @@ from streamer.preview.picture import (
     shrunk,
 )
 from streamer.preview.server.messages import ViewWanted
+from streamer.preview.server.views import Choice
 from streamer.reading import Entry, Planes, View, WatchedRun, read_planes
 
 #: Frames whose planes are held, compressed pictures, and thumbnails.
 PLANES_KEPT, PICTURES_KEPT, THUMBNAILS_KEPT = 3, 16, 512
 #: Viewers' boxes are rounded up to this, so that windows of nearly the same size share a picture.
 BOX_STEP = 32
-#: Of one core for live pictures, at most; the rest is the run's. On a busy machine they take longer and rest
-#: longer.
-SHARE = 0.25
+#: Of one core for live pictures, at most, in time that they really had of it; the rest is the run's. However
+#: long one took, the next one may follow after so long.
+SHARE, REST_MAX_S = 0.15, 1.0
 
 Value = TypeVar("Value")
 
@@ -101,31 +102,23 @@ class Pictures:
         self._shown: Kept[_Shown] = Kept(PICTURES_KEPT)
         self._thumbnails: Kept[NDArray[np.float32]] = Kept(THUMBNAILS_KEPT)
 
-    def view_of(self, wanted: ViewWanted) -> View | None:
-        """What can be looked at and comes closest to what is wanted; None before the first frame.
+    def view_of(self, wanted: ViewWanted, choice: Choice) -> View | None:
+        """What comes closest to what a page wants; None before the first frame.
 
         Raises:
             ValueError: a position, channel or z that the run does not have.
         """
         views = self._run.index.views()
         exact = View(position=wanted.position, channel=wanted.channel, z=wanted.z)
-        if exact in views or not views:
-            return exact if views else None
-        for axis in ("position", "channel", "z"):
-            value, known = getattr(exact, axis), {getattr(view, axis) for view in views}
-            if value not in known and value not in (None, ""):
-                raise ValueError(f"{axis} {value!r} is not in this run")
-        axes = ("position", "channel", "z")
-        alike = [sum(getattr(view, axis) == getattr(exact, axis) for axis in axes) for view in views]
-        return views[alike.index(max(alike))]
+        return choice.among(views, exact) if views else None
 
-    def entry(self, wanted: ViewWanted) -> Entry | None:
+    def entry(self, wanted: ViewWanted, choice: Choice) -> Entry | None:
         """The frame that is wanted; None before there is one.
 
         Raises:
             ValueError: see `view_of`.
         """
-        view = self.view_of(wanted)
+        view = self.view_of(wanted, choice)
         if view is None:
             return None
         index = self._run.index
@@ -156,8 +149,8 @@ class Pictures:
         return _key(wanted, entry) in self._shown
 
     def _make(self, wanted: ViewWanted, entry: Entry) -> _Shown:
-        began_s = time.monotonic()
-        planes = self._read(entry)
+        began_s = time.thread_time()  # on a busy machine a clock goes on while nothing is done here
+        planes = self._read(entry, wanted.layers)
         full = _shape(planes)
         region = clipped(wanted.region, full)
         size = fitted(region, _box(wanted))
@@ -169,8 +162,8 @@ class Pictures:
             make = labels if name in ("segmentation", "trust") else grey
             layers.append(make(name, _to(plane, full), region, size))
         body = compressed([layer.pixels for layer in layers])
-        ended_s = time.monotonic()
-        self.rested_s = ended_s + (ended_s - began_s) * (1 / SHARE - 1)
+        rest_s = (time.thread_time() - began_s) * (1 / SHARE - 1)
+        self.rested_s = time.monotonic() + min(rest_s, REST_MAX_S)
         return _Shown(
             full=full,
             region=region,
@@ -180,9 +173,11 @@ class Pictures:
             pixel_um=planes.pixel_um,
         )
 
-    def _read(self, entry: Entry) -> Planes:
-        key = (entry.view, entry.seq, entry.processed)
-        return self._planes.get(key, lambda: read_planes(self._run.folder, entry, entry.view.channel))
+    def _read(self, entry: Entry, layers: tuple[str, ...]) -> Planes:
+        key = (entry.view, entry.seq, entry.processed, layers)
+        return self._planes.get(
+            key, lambda: read_planes(self._run.folder, entry, entry.view.channel, only=layers)
+        )
 
     def thumbnail(self, entry: Entry, width: int) -> NDArray[np.float32]:
         """[y, x] values of a frame, denoised where it was, at most `width` wide.
@@ -192,7 +187,7 @@ class Pictures:
         """
 
         def make() -> NDArray[np.float32]:
-            planes = read_planes(self._run.folder, entry, entry.view.channel)
+            planes = read_planes(self._run.folder, entry, entry.view.channel, only=("denoised",))
             plane = planes.raw if planes.denoised is None else planes.denoised
             region = clipped(None, (plane.shape[0], plane.shape[1]))
             return shrunk(plane, region, fitted(region, (region[2], width)))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from urllib.parse import quote
 
@@ -12,7 +14,7 @@ import uvicorn
 
 from streamer.errors import UsageError
 from streamer.preview.server.app import page_app
-from streamer.preview.server.connections import BoundedHttp, BoundedWebSocket
+from streamer.preview.server.connections import BoundedHttp, BoundedWebSocket, Handshake, waiting_of
 from streamer.preview.server.settings import PageSettings, check
 from streamer.preview.server.watcher import Watcher
 
@@ -86,9 +88,25 @@ class _Server(uvicorn.Server):
         self._on_ready, self._stop = on_ready, stop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self._on_ready()
+        await super().startup([])
+        loop, context = asyncio.get_running_loop(), self.config.ssl
+        make = self._encrypted(context) if context else self._http
+        # Not by uvicorn, whose connections may shake hands as long and as many as they like.
+        for listener in sockets or []:
+            self.servers.append(await loop.create_server(make, sock=listener, backlog=_BACKLOG))
+        self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        waiting_of(self.server_state).end_all()  # the others may end what they are at
+        await super().shutdown(sockets)
+
+    def _http(self) -> BoundedHttp:
+        return BoundedHttp(self.config, self.server_state, self.lifespan.state)
+
+    def _encrypted(self, context: ssl.SSLContext) -> Callable[[], Handshake]:
+        return lambda: Handshake(context, waiting_of(self.server_state), self._http)
 
     async def on_tick(self, counter: int) -> bool:
         return await super().on_tick(counter) or self._stop()

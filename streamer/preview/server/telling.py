@@ -7,30 +7,25 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from streamer.metrics.decay import Forecast
-from streamer.preview.server.messages import ViewWanted
+from streamer.preview.server import ahead
 from streamer.preview.server.pictures import Pictures, seconds, strip
-from streamer.preview.server.recorded import known
 from streamer.reading import Curve, Entry, View, WatchedRun
 from streamer.wire.requests import REQUEST_ACTIONS
+
+if TYPE_CHECKING:
+    from streamer.metrics.decay import Forecast
 
 PROTOCOL = 1
 #: Points of one curve, and of all together, that a page gets at first.
 CURVE_POINTS_MAX, POINTS_MAX = 2000, 60_000
 #: Positions, channels and z that are offered.
 NAMES_MAX = 1000
-#: Points of a forecast.
-FORECAST_POINTS_MAX = 100
-
-#: Name of the guard whose curve is forecast.
-_PHOTONS = "photons"
-
 LEGEND = {
     "segmentation": {"1": "tubule", "2": "sheet"},
     "trust": {"1": "uncertain", "2": "supported", "3": "unsupported"},
@@ -64,11 +59,13 @@ class Now:
         snapshot: fields of the newest snapshot, None before there is one.
         link: "live", "lost" or "closed".
         control: whether the page may ask for anything, and why not.
+        foresees: whether forecasts can be made by now.
     """
 
     snapshot: Mapping[str, Any] | None
     link: str
     control: Mapping[str, Any]
+    foresees: bool
 
 
 def hello(run: WatchedRun | None, name: str, now: Now, told: Told, why_none: str) -> str:
@@ -96,7 +93,7 @@ def hello(run: WatchedRun | None, name: str, now: Now, told: Told, why_none: str
     return _text(message)
 
 
-def state(run: WatchedRun | None, wanted: ViewWanted | None, now: Now, told: Told) -> list[str]:
+def state(run: WatchedRun | None, view: View | None, now: Now, told: Told) -> list[str]:
     """What is new since `told`, which is up to date afterwards: a state, after whole curves where needed."""
     message: dict[str, Any] = {"type": "state", "snapshot": now.snapshot, "link": now.link}
     message |= {"left": None, "points": [], "log": [], "now_wall_s": time.time()}
@@ -112,7 +109,8 @@ def state(run: WatchedRun | None, wanted: ViewWanted | None, now: Now, told: Tol
         told.log = run.log.total
         if len(views := run.index.views()) != told.views:
             message["views"], told.views = _views(views), len(views)
-        message |= _ahead(run, wanted, told)
+        if now.foresees:
+            message |= _ahead(run, view, told)
     return [*messages, _text(message)]
 
 
@@ -241,55 +239,17 @@ def _rounded(parts: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
     }
 
 
-def _ahead(run: WatchedRun, wanted: ViewWanted | None, told: Told) -> dict[str, Any]:
+def _ahead(run: WatchedRun, view: View | None, told: Told) -> dict[str, Any]:
     """How long the light will last, of what is looked at; the curve only where it is new."""
-    key = _photons(wanted, told.keys)
+    key = ahead.photons_of(view, told.keys)
     if key is None:
         return {}
-    found = run.forecast(key.removeprefix(_PHOTONS).removeprefix(" [").removesuffix("]"))
-    message: dict[str, Any] = {"left": None if found is None else _left(run, found)}
+    found = ahead.forecast(run, key)
+    message: dict[str, Any] = {"left": None if found is None else ahead.left(run, found)}
     if found is not told.forecast:
         told.forecast = found
-        message["forecast"] = None if found is None else _forecast(key, found)
+        message["forecast"] = None if found is None else ahead.curve(key, found)
     return message
-
-
-def _photons(wanted: ViewWanted | None, keys: Collection[str]) -> str | None:
-    """Key of the curve of photons of what is looked at; of anything where that has none."""
-    axes = (
-        ()
-        if wanted is None
-        else (("position", wanted.position), ("z", wanted.z), ("channel", wanted.channel))
-    )
-    view = ", ".join(f"{axis} {value}" for axis, value in axes if value not in (None, ""))
-    exact = f"{_PHOTONS} [{view}]" if view else _PHOTONS
-    if exact in keys:
-        return exact
-    return min((key for key in keys if key == _PHOTONS or key.startswith(f"{_PHOTONS} [")), default=None)
-
-
-def _left(run: WatchedRun, found: Forecast) -> dict[str, Any]:
-    newest, frames = run.index.newest(run.index.views()[0]), found.frames_left
-    elapsed_s = 0.0 if newest is None else seconds(newest, run.series.first_wall_s) or 0.0
-    spacing_s = elapsed_s / max(1, newest.seq) if newest else 0.0
-    return {
-        "frames": frames,
-        "low": found.frames_left_low,
-        "high": found.frames_left_high,
-        "seconds": None if frames is None or not spacing_s else round(frames * spacing_s, 1),
-        "words": found.words,
-    }
-
-
-def _forecast(key: str, found: Forecast) -> dict[str, Any]:
-    step = -(-len(found.seq) // FORECAST_POINTS_MAX)
-    curves = {"median": found.median, "low": found.low, "high": found.high}
-    return {
-        "key": key,
-        "seq": [round(float(value)) for value in found.seq[::step]],
-        **{name: [known(float(f"{value:.6g}")) for value in curve[::step]] for name, curve in curves.items()},
-        "floor": found.floor,
-    }
 
 
 def _table(value: object) -> Mapping[str, Any]:

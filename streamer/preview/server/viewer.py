@@ -18,11 +18,12 @@ from streamer.preview.server.access import Rate
 from streamer.preview.server.asking import Asker
 from streamer.preview.server.messages import Asked, Drawn, StripWanted, ViewWanted, parse
 from streamer.preview.server.telling import Told
+from streamer.preview.server.views import Choice
 from streamer.preview.server.watcher import UnseenError, Watcher
 from streamer.reading import Entry
 
-#: Least time between two states.
-STATE_S = 0.1
+#: Least time between two states. All pages are told at multiples of it, so that they can be told the same.
+STATE_S = 0.2
 #: A page that takes nothing for so long is given up.
 SEND_S = 30.0
 #: Messages of a page: for ever, at once; and not understood in all.
@@ -46,8 +47,10 @@ class Viewer:
         self._told = Told()
         self._edition = -1
         self._wanted: ViewWanted | None = None
+        self._choice = Choice()
         self._shown: Entry | None = None  # of the view that is wanted now
         self._under_way: int | None = None
+        self._looked = -1  # turn of the watcher
         self._strip: StripWanted | None = None
         self._strip_made: tuple[str, bytes] | None = None
         self._answers: list[str] = []
@@ -94,7 +97,7 @@ class Viewer:
             raise ValueError("not a text")
         match parse(text):
             case ViewWanted() as wanted:
-                self._wanted, self._shown = wanted, None
+                self._wanted, self._shown, self._looked = wanted, None, -1
             case Drawn(seq) if seq == self._under_way:
                 self._under_way = None
             case StripWanted() as wanted:
@@ -115,7 +118,7 @@ class Viewer:
         while True:
             await self._woken()
             if self._edition != self._watcher.edition:
-                self._edition, self._shown = self._watcher.edition, None
+                self._edition, self._shown, self._looked = self._watcher.edition, None, -1
                 await self._send(await self._watcher.hello(self._told))
             while self._answers:
                 await self._send(self._answers.pop(0))
@@ -137,16 +140,17 @@ class Viewer:
         now_s = time.monotonic()
         if not self._state_due or now_s < self._next_state_s:
             return
-        self._state_due, self._next_state_s = False, now_s + STATE_S
-        for message in await self._watcher.state(self._wanted, self._told):
+        self._state_due, self._next_state_s = False, (now_s // STATE_S + 1) * STATE_S
+        for message in await self._watcher.state(self._choice.view, self._told):
             await self._send(message)
 
     async def _send_image(self) -> None:
         wanted = self._wanted
-        if wanted is None or self._under_way is not None:
+        if wanted is None or self._under_way is not None or self._looked == self._watcher.turn:
             return
+        self._looked = self._watcher.turn
         try:
-            found = await self._watcher.picture(wanted, self._shown)
+            found = await self._watcher.picture(wanted, self._choice, self._shown)
         except UnseenError as unseen:
             self._shown = unseen.entry
             return await self._send(telling.error(f"frame {unseen.entry.seq} cannot be shown: {unseen}"))
@@ -168,7 +172,9 @@ class Viewer:
             if wanted is None:
                 continue
             with contextlib.suppress(ValueError):  # a view that is none was said with its image
-                self._strip_made = await self._watcher.strip(self._wanted, wanted.count, wanted.width)
+                self._strip_made = await self._watcher.strip(
+                    self._wanted, self._choice, wanted.count, wanted.width
+                )
             self._wake.set()
 
     async def _send_strip(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,21 +17,25 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from streamer.errors import StreamerError, UsageError
-from streamer.preview.server import telling
+from streamer.preview.server import ahead, telling
 from streamer.preview.server.messages import ViewWanted
 from streamer.preview.server.pictures import Picture, Pictures
 from streamer.preview.server.publisher import Publisher
 from streamer.preview.server.recorded import as_fields, snapshot_of
 from streamer.preview.server.settings import PageSettings
+from streamer.preview.server.states import States
 from streamer.preview.server.telling import Now, Told
+from streamer.preview.server.views import Choice
 from streamer.preview.snapshot import Snapshot
-from streamer.reading import Entry, WatchedRun
+from streamer.reading import Entry, View, WatchedRun
 from streamer.recording import is_run
 
 #: Between two looks at a recording that nobody announces, that somebody announces, and that nobody writes.
 ALONE_S, ANNOUNCED_S, CLOSED_S = 0.1, 0.5, 1.0
 #: A run without its publisher is not missed before so long without a frame.
 PATIENCE_S = 3.0
+#: The first pages are served before what only forecasts need is loaded.
+WARM_AFTER_S = 1.0
 
 _OVER = ("stopped", "finished", "failed")
 _CLOSED = ("stopped", "finished", "left")
@@ -55,6 +60,8 @@ class Watcher:
         self._settings = settings
         self._run: WatchedRun | None = None
         self._pictures: Pictures | None = None
+        self._states: States | None = None
+        self._foresees = False
         self._why_none = ""
         self._snapshot: dict[str, Any] | None = None
         self._recorded: dict[str, Any] | None = None
@@ -65,8 +72,8 @@ class Watcher:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._viewers: set[asyncio.Event] = set()
         self._is_resting = False
-        #: Counts what came that pages should hear of.
-        self.news = 0
+        #: Counts what came that pages should hear of, and that with every end of a rest.
+        self.news = self.turn = 0
         #: Changes whenever a page must be told everything again: another recording.
         self.edition = 0
         self._publisher: Publisher | None = None
@@ -104,6 +111,7 @@ class Watcher:
     async def follow(self) -> None:
         """Follow the run until cancelled."""
         self._loop = asyncio.get_running_loop()
+        self._loop.call_later(WARM_AFTER_S, self._warm_up)
         while True:
             self._awake.clear()
             try:
@@ -113,6 +121,25 @@ class Watcher:
                 _log.exception("the recording cannot be followed; trying again")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._awake.wait(), self._pause_s())
+
+    def _warm_up(self) -> None:
+        """Load what takes long in a thread of its own, which neither pages nor pictures wait for."""
+
+        def load() -> None:
+            try:
+                ahead.warm_up()
+            except ImportError:
+                return _log.exception("no forecast can be made")
+            self._foresees = True
+            return self._call(self._wake)
+
+        threading.Thread(target=load, name="streamer-page-warm", daemon=True).start()
+
+    def _call(self, what: Callable[[], object]) -> None:
+        """Have the event loop do something, from any thread."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                self._loop.call_soon_threadsafe(what)
 
     async def in_thread(self, work: Callable[..., Result], *args: Any) -> Result:
         """Do something with the recording."""
@@ -125,21 +152,30 @@ class Watcher:
     def _hello(self, told: Told) -> str:
         return telling.hello(self._run, self._settings.run.name, self.now(), told, self._why_none)
 
-    async def state(self, wanted: ViewWanted | None, told: Told) -> list[str]:
-        """What is new to a page."""
-        return await self.in_thread(lambda: telling.state(self._run, wanted, self.now(), told))
+    async def state(self, view: View | None, told: Told) -> list[str]:
+        """What is new to a page that looks at `view`."""
+        return await self.in_thread(self._state_of, view, told)
 
-    async def picture(self, wanted: ViewWanted, unless: Entry | None) -> tuple[Entry, Picture] | None:
-        """The frame that a page wants, unless it has it.
+    def _state_of(self, view: View | None, told: Told) -> list[str]:
+        if self._states is None:
+            return telling.state(None, view, self.now(), told)
+        return self._states.new(view, self.now(), told)
+
+    async def picture(
+        self, wanted: ViewWanted, choice: Choice, unless: Entry | None
+    ) -> tuple[Entry, Picture] | None:
+        """The frame that a page wants, unless it has it; `choice` remembers the view.
 
         Raises:
             ValueError: the run has no such position, channel or z.
             SourceError: its pixels are missing or damaged.
         """
-        return await self.in_thread(self._picture, wanted, unless)
+        return await self.in_thread(self._picture, wanted, choice, unless)
 
-    def _picture(self, wanted: ViewWanted, unless: Entry | None) -> tuple[Entry, Picture] | None:
-        entry = self._pictures.entry(wanted) if self._pictures else None
+    def _picture(
+        self, wanted: ViewWanted, choice: Choice, unless: Entry | None
+    ) -> tuple[Entry, Picture] | None:
+        entry = self._pictures.entry(wanted, choice) if self._pictures else None
         if entry is None or self._pictures is None or entry == unless:
             return None
         is_next = wanted.seq is None and unless is not None  # nobody has just clicked for it
@@ -162,19 +198,22 @@ class Watcher:
 
     def _rested(self) -> None:
         self._is_resting = False
+        self.turn += 1
         for event in self._viewers:
             event.set()
 
-    async def strip(self, wanted: ViewWanted | None, count: int, width: int) -> tuple[str, bytes] | None:
+    async def strip(
+        self, wanted: ViewWanted | None, choice: Choice, count: int, width: int
+    ) -> tuple[str, bytes] | None:
         """Thumbnails over the run, one by one, so that live images come between them; None before a frame."""
-        entries = await self.in_thread(self._spread, wanted, count)
+        entries = await self.in_thread(self._spread, wanted, choice, count)
         seen = [entry for entry in entries if await self.in_thread(self._thumbnail, entry, width)]
         return await self.in_thread(self._strip, seen, width) if seen else None
 
-    def _spread(self, wanted: ViewWanted | None, count: int) -> list[Entry]:
+    def _spread(self, wanted: ViewWanted | None, choice: Choice, count: int) -> list[Entry]:
         if self._run is None or self._pictures is None or not self._run.index.views():
             return []
-        view = self._run.index.views()[0] if wanted is None else self._pictures.view_of(wanted)
+        view = self._pictures.view_of(wanted, choice) if wanted else self._run.index.views()[0]
         return [] if view is None else self._run.index.spread(view, count)
 
     def _thumbnail(self, entry: Entry, width: int) -> bool:
@@ -199,6 +238,7 @@ class Watcher:
             snapshot=snapshot,
             link=link,
             control=telling.control(self._settings.requests, over and link == "closed"),
+            foresees=self._foresees,
         )
 
     def _published(self) -> dict[str, Any] | None:
@@ -234,7 +274,7 @@ class Watcher:
                 self._why_none = words
                 self.edition += 1
             raise
-        self._pictures, self._why_none = Pictures(self._run), ""
+        self._pictures, self._states, self._why_none = Pictures(self._run), States(self._run), ""
         self.edition += 1
 
     def _update(self) -> bool:
@@ -266,12 +306,11 @@ class Watcher:
         """From the publisher's thread."""
         if snapshot is not None:
             self._snapshot = as_fields(snapshot)
-        if self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended
-                self._loop.call_soon_threadsafe(self._awake.set)
+        self._call(self._awake.set)
 
     def _wake(self) -> None:
         self.news += 1
+        self.turn += 1
         for event in self._viewers:
             event.set()
 

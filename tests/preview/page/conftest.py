@@ -7,7 +7,6 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -138,17 +137,3 @@ def open_page(browser: Any, server: FakeServer) -> Iterator[Callable[..., Watche
 def watched(open_page: Callable[..., Watched]) -> Watched:
     """The page at a desk; it must not have complained by the end of the test."""
     return open_page()
-
-
-@pytest.fixture
-def screenshots() -> Callable[[Watched, str], None]:
-    """Keeps pictures of the page where $STREAMER_SCREENSHOTS names a folder."""
-    folder = os.environ.get("STREAMER_SCREENSHOTS")
-
-    def keep(watched: Watched, name: str) -> None:
-        if folder:
-            watched.settled()
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            watched.page.screenshot(path=str(Path(folder) / name))
-
-    return keep

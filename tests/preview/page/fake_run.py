@@ -55,7 +55,7 @@ class Cell:
         raw = np.random.default_rng(seq).poisson(truth).astype(np.float32)
         drawn = truth > 0.6 * level
         trust = np.where(drawn, np.where(truth > 1.3 * level, 2, 1), 0).astype(np.uint8)
-        trust[150:186, 62:98][drawn[150:186, 62:98]] = 3
+        trust[150:180, 62:92][drawn[150:180, 62:92]] = 3  # less than the page warns of
         segmentation = np.where(drawn, np.where(truth > 2.9 * level, 2, 1), 0).astype(np.uint8)
         return {"raw": raw, "denoised": truth, "segmentation": segmentation, "trust": trust}
 
@@ -76,7 +76,7 @@ class FakeRun:
     def __init__(self, frames: int = 60, side: int = SIDE, planned: int | None = 260) -> None:
         self.cell, self.side, self.planned = Cell(side), side, planned
         self.seq, self.state, self.reason, self.link = frames - 1, "running", "", "live"
-        self.verdict = "pass"
+        self.verdict, self.name = "pass", "mitochondria-07"
         self.left_s: float | None = 412.0
         self.control = True
         self.views: dict[str, list[Any]] = {"positions": [None], "channels": [""], "z": [None]}
@@ -140,7 +140,7 @@ class FakeRun:
         if verdicts[0]["measured"] < verdicts[0]["limit"]:
             verdicts[0]["status"] = "reject"
         return {
-            "run": "mitochondria-07",
+            "run": self.name,
             "state": self.state,
             "seq": self.seq,
             "planned": self.planned,
@@ -187,7 +187,7 @@ class FakeRun:
             "type": "hello",
             "protocol": 1,
             "run": {
-                "name": "mitochondria-07",
+                "name": self.name,
                 "path_name": "mitochondria-07",
                 "state": self.state,
                 "profile": "abberior_er_low",

@@ -49,7 +49,7 @@ def overflow(watched: Any) -> list[float]:
 
 @pytest.mark.parametrize("control", [True, False], ids=["control", "view only"])
 def test_a_phone_shows_everything_without_sideways_scrolling(
-    run: FakeRun, open_page: Any, screenshots: Any, control: bool
+    run: FakeRun, open_page: Any, control: bool
 ) -> None:
     run.control = control
     watched = open_page(390, 844, device_scale_factor=2, is_mobile=True, has_touch=True)
@@ -57,10 +57,6 @@ def test_a_phone_shows_everything_without_sideways_scrolling(
     stage = watched.page.locator("#stage").bounding_box()
     assert stage["y"] + stage["height"] < 844  # the whole picture without scrolling
     assert stage["width"] > 350
-    if control:
-        run.seq += 1
-        watched.until("window.streamer.shown.seq", lambda seq: seq == run.seq)
-        screenshots(watched, "preview-phone.png")
     watched.page.tap("#display-open")
     assert watched.page.locator("#map-denoised").is_visible()
     assert overflow(watched)[0] <= 0
@@ -71,9 +67,7 @@ def test_a_phone_shows_everything_without_sideways_scrolling(
 
 
 @pytest.mark.parametrize("size", [(1280, 720), (1024, 768), (1920, 1080)], ids=str)
-def test_a_desk_screen_holds_everything(
-    run: FakeRun, open_page: Any, screenshots: Any, size: tuple[int, int]
-) -> None:
+def test_a_desk_screen_holds_everything(run: FakeRun, open_page: Any, size: tuple[int, int]) -> None:
     watched = open_page(*size)
     run.seq += 1
     watched.until("window.streamer.shown.seq", lambda seq: seq == run.seq)
@@ -86,8 +80,6 @@ def test_a_desk_screen_holds_everything(
         assert box["x"] + box["width"] <= size[0], part
         assert box["y"] + box["height"] <= size[1], part
     assert watched.page.locator("#stage").bounding_box()["height"] > size[1] / 2
-    if size == (1280, 720):
-        screenshots(watched, "preview-desktop.png")
 
 
 def test_memory_stays_flat_over_a_long_run(browser: Any, open_page: Any, run: FakeRun) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import struct
+import subprocess
 import threading
 import time
 import zlib
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import pytest
 import zmq
 from numpy.typing import NDArray
 from websockets.sync.client import connect
@@ -308,3 +311,16 @@ def _draw(result: Result) -> Drawn:
 
 def _dose(frame: Frame) -> tuple[dict[str, float], dict[str, float]]:
     return {"excitation 640 nm uJ/px": 0.1}, {"excitation 640 nm uJ/px": 0.1 * (frame.seq + 1)}
+
+
+def certificate_in(folder: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 and its key, new."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not installed: no certificate can be made here")
+    certificate, key = folder / "cert.pem", folder / "key.pem"
+    made = ["-keyout", str(key), "-out", str(certificate), "-days", "2", "-subj", "/CN=127.0.0.1"]
+    options = ["-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    names = ["-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run([openssl, "req", "-x509", *options, *made, *names], check=True, capture_output=True)
+    return certificate, key

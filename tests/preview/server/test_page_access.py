@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import ssl
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from pages import TOKEN, Growing, Page, served
+from pages import TOKEN, Growing, Page, certificate_in, served
 from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import connect
 
@@ -207,6 +205,23 @@ def test_pages_of_a_proxy_are_let_in_where_they_are_named(run: Growing) -> None:
         assert viewer.hear("hello")["protocol"] == 1
 
 
+@pytest.mark.parametrize(
+    ("named", "secure"),
+    [
+        pytest.param({"origins": ("https://scope.lab.org",), "behind_proxy": True}, True, id="https"),
+        pytest.param({"origins": ("https://scope.lab.org",)}, True, id="https, proxy unsaid"),
+        pytest.param({"origins": ("http://scope.lab.org",), "behind_proxy": True}, False, id="http"),
+        pytest.param({}, False, id="this machine"),
+    ],
+)
+def test_the_cookie_travels_encrypted_where_the_page_does(
+    run: Growing, named: dict[str, Any], secure: bool
+) -> None:
+    with served(run.folder.path, **named) as page:
+        cookie = httpx.get(page.url, trust_env=False).headers["set-cookie"]
+    assert ("; Secure" in cookie) is secure
+
+
 def test_wrong_tokens_are_counted_and_the_right_one_still_opens(http: httpx.Client) -> None:
     codes = [http.get(f"/?token={number}").status_code for number in range(40)]
     assert codes[0] == 403
@@ -215,7 +230,7 @@ def test_wrong_tokens_are_counted_and_the_right_one_still_opens(http: httpx.Clie
 
 
 def test_https_by_a_given_certificate(run: Growing, tmp_path: Path) -> None:
-    certificate, key = _certificate(tmp_path)
+    certificate, key = certificate_in(tmp_path)
     trust = ssl.create_default_context(cafile=certificate)
     settings = {"certificate": certificate, "certificate_key": key}
     with served(run.folder.path, **settings) as page:
@@ -302,15 +317,3 @@ def _plain(page: Page, request: str) -> bytes:
             return plain.recv(1 << 16)
         except ConnectionResetError:
             return b""
-
-
-def _certificate(folder: Path) -> tuple[Path, Path]:
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl is not installed: no certificate can be made here")
-    certificate, key = folder / "cert.pem", folder / "key.pem"
-    made = ["-keyout", str(key), "-out", str(certificate), "-days", "2", "-subj", "/CN=127.0.0.1"]
-    options = ["-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
-    names = ["-addext", "subjectAltName=IP:127.0.0.1"]
-    subprocess.run([openssl, "req", "-x509", *options, *made, *names], check=True, capture_output=True)
-    return certificate, key

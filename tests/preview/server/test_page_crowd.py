@@ -18,7 +18,7 @@ from pages import TOKEN, WAIT_S, Growing, Page, Viewer, served
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from streamer.preview.server import connections
+from streamer.preview.server import asking, connections
 from streamer.preview.server import viewer as viewer_module
 from streamer.preview.server.access import ADDRESSES_MAX, Rate
 from streamer.preview.server.connections import WAITING_MAX
@@ -169,12 +169,18 @@ def test_a_rate_forgets_addresses_and_lets_in_again() -> None:
 
 
 class Controlled:
-    """The end of a run that takes requests."""
+    """The end of a run that takes requests.
 
-    def __init__(self) -> None:
+    Attributes:
+        heard: what was asked.
+        slow: actions that it does not answer until `done` is set.
+    """
+
+    def __init__(self, *slow: str) -> None:
         self.heard: list[Request] = []
+        self.slow, self.done = slow, threading.Event()
         self._context = zmq.Context()
-        self._socket = self._context.socket(zmq.REP)
+        self._socket = self._context.socket(zmq.ROUTER)
         self._socket.bind("tcp://127.0.0.1:*")
         self.endpoint = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
         self._over = threading.Event()
@@ -182,10 +188,21 @@ class Controlled:
         self._thread.start()
 
     def _listen(self) -> None:
+        waiting: list[bytes] = []
         while not self._over.is_set():
             if self._socket.poll(50):
-                self.heard.append(decode_request(self._socket.recv(), "secret"))
-                self._socket.send(encode_answer(Answer(ok=True, text="done as asked")))
+                peer, _, data = self._socket.recv_multipart()
+                self.heard.append(decode_request(data, "secret"))
+                if self.heard[-1].action in self.slow:
+                    waiting.append(peer)
+                else:
+                    self._answer(peer)
+            while waiting and self.done.is_set():
+                self._answer(waiting.pop())
+
+    def _answer(self, peer: bytes) -> None:
+        answer = encode_answer(Answer(ok=True, text="done as asked"))
+        self._socket.send_multipart([peer, b"", answer])
 
     def close(self) -> None:
         self._over.set()
@@ -215,6 +232,50 @@ def test_what_is_asked_reaches_the_run_and_its_answer_the_page(run: Growing) -> 
     controlled.close()
 
 
+def test_a_stop_waits_for_no_other_request(run: Growing) -> None:
+    controlled = Controlled("pause")
+    settings: dict[str, Any] = {"requests": controlled.endpoint, "requests_secret": "secret"}
+    with served(run.folder.path, **settings) as page, contextlib.ExitStack() as stack:
+        viewers = [stack.enter_context(page.viewer()) for _ in range(asking.AT_ONCE)]
+        for viewer in viewers:
+            viewer.hear("hello")
+            viewer.say("ask", id=1, action="pause", note="")
+        viewers[0].say("ask", id=2, action="pause", note="")
+        refused = viewers[0].hear("answer")
+        assert (refused["id"], refused["ok"]) == (2, False)
+        with page.viewer() as late:
+            late.say("ask", id=1, action="mark", note="")
+            assert "not answered the last request" in late.hear("answer")["text"]
+            late.say("ask", id=2, action="stop", note="")
+            assert late.hear("answer") == {"type": "answer", "id": 2, "ok": True, "text": "done as asked"}
+        viewers[0].say("ask", id=3, action="stop", note="")
+        assert viewers[0].hear("answer") == {"type": "answer", "id": 3, "ok": True, "text": "done as asked"}
+        controlled.done.set()
+        for viewer in viewers:
+            viewer.until(lambda viewer=viewer: _answer_to(viewer, 1))
+    assert [each.action for each in controlled.heard].count("stop") == 2
+    controlled.close()
+
+
+def test_a_stop_is_asked_once_by_a_page_until_it_is_answered(run: Growing) -> None:
+    controlled = Controlled("stop")
+    settings: dict[str, Any] = {"requests": controlled.endpoint, "requests_secret": "secret"}
+    with served(run.folder.path, **settings) as page, page.viewer() as viewer, page.viewer() as other:
+        for number in (1, 2):
+            viewer.say("ask", id=number, action="stop", note="")
+        assert "asked for already" in viewer.until(lambda: _answer_to(viewer, 2))["text"]
+        other.say("ask", id=1, action="stop", note="")
+        other.say("ask", id=2, action="mark", note="")
+        other.until(lambda: _answer_to(other, 2))
+        controlled.done.set()
+        assert viewer.until(lambda: _answer_to(viewer, 1))["ok"]
+        assert other.until(lambda: _answer_to(other, 1))["ok"]
+        viewer.say("ask", id=3, action="stop", note="")
+        assert viewer.until(lambda: _answer_to(viewer, 3))["ok"]
+    assert [each.action for each in controlled.heard].count("stop") == 3
+    controlled.close()
+
+
 def test_without_control_nothing_can_be_asked(page: Page) -> None:
     with page.viewer() as viewer:
         viewer.say("ask", id=9, action="stop", note="")
@@ -231,6 +292,11 @@ def test_a_run_that_is_over_takes_no_requests(tmp_path: Path) -> None:
     with served(over.folder.path, **settings) as page, page.viewer() as viewer:
         viewer.say("ask", id=9, action="stop", note="")
         assert "over" in viewer.hear("answer")["text"]
+
+
+def _answer_to(viewer: Viewer, number: int) -> dict[str, Any] | None:
+    answers = (text for text in viewer.texts if text["type"] == "answer" and text["id"] == number)
+    return next(answers, None)
 
 
 def _until_let_in(page: Page, meanwhile: Callable[[], object] = bool) -> bool:

@@ -166,7 +166,8 @@ def test_a_viewer_that_does_not_read_holds_up_nobody(tmp_path: Path) -> None:
 def test_live_pictures_leave_the_machine_to_the_run(
     run: Growing, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pictures, "SHARE", 1e-6)  # hours of rest after each
+    monkeypatch.setattr(pictures, "SHARE", 1e-6)
+    monkeypatch.setattr(pictures, "REST_MAX_S", 1e6)  # hours of rest after each
     run.put(1)
     with page.viewer() as viewer:
         viewer.look()
@@ -182,6 +183,17 @@ def test_live_pictures_leave_the_machine_to_the_run(
             assert other.image().seq == last
             viewer.look(width=600)
             assert viewer.image().seq == last  # made already
+
+
+def test_however_long_a_picture_took_the_next_one_comes(
+    run: Growing, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "SHARE", 1e-6)
+    monkeypatch.setattr(pictures, "REST_MAX_S", 0.1)
+    with page.viewer() as viewer:
+        viewer.look()
+        for _ in range(3):
+            viewer.image_of(run.put(1))
 
 
 def test_a_strip_shows_the_run_from_its_beginning(run: Growing, page: Page) -> None:
@@ -215,8 +227,11 @@ def test_channels_and_positions_are_looked_at_one_by_one(run: Growing, page: Pag
 def test_light_that_is_left_is_forecast(run: Growing, page: Page) -> None:
     run.put(40)
     with page.viewer() as viewer:
-        viewer.until(lambda: 39 in _points(viewer.texts, "photons"))
-        found = next(state for state in reversed(viewer.states()) if state.get("forecast"))
+        found = viewer.until(
+            lambda: next(
+                (s for s in viewer.states() if (s.get("forecast") or {"seq": [0]})["seq"][0] == 39), None
+            )
+        )
     ahead, left = found["forecast"], found["left"]
     assert ahead["key"] == "photons"
     assert ahead["floor"] == 8.0

@@ -1,6 +1,6 @@
 // Small charts of the run, drawn by uPlot; a click looks back to that moment.
 
-import { clock, short } from "./words.js";
+import { clock, milliseconds, short } from "./words.js";
 
 const LINES = ["#5ec8f2", "#f2b84b", "#c79be8", "#5fd3a6", "#e88bb3", "#a9b665", "#d0d7de"];
 const LIMIT = "#ff8a5c";
@@ -59,13 +59,13 @@ export class Charts {
     this.host.replaceChildren();
     this.host.dataset.count = String(wanted.length);
     for (const { chart, curves } of wanted) {
-      const figure = this.#figure(chart);
+      const figure = this.#figure(chart, curves);
       this.host.append(figure.frame);
       this.#charts.set(chart.key, this.#build(chart, curves, figure));
     }
   }
 
-  #figure(chart) {
+  #figure(chart, curves) {
     const frame = element("figure", "chart");
     frame.dataset.chart = chart.key;
     const caption = element("figcaption", "chart-head");
@@ -74,8 +74,10 @@ export class Charts {
     title.textContent = chart.title;
     title.title = `${chart.title}: show larger`;
     title.addEventListener("click", () => this.enlarge(chart.key));
+    const unit = element("span", "chart-unit");
+    unit.textContent = sharedUnit(curves);
     const values = element("span", "chart-values");
-    caption.append(title, values);
+    caption.append(title, unit, values);
     const body = element("div", "chart-body");
     frame.append(caption, body);
     return { frame, values, body };
@@ -146,7 +148,7 @@ export class Charts {
       series,
       bands,
       axes: [
-        { ...axis, size: 18, gap: 2, space: 54, values: (_, ticks) => ticks.map((tick) => clock(tick)) },
+        { ...axis, size: 21, gap: 5, space: 54, values: (_, ticks) => ticks.map((tick) => clock(tick)) },
         { ...axis, size: 38, gap: 3, space: 22, values: (_, ticks) => ticks.map(tickWords) },
         ...(right ? [{ ...axis, scale: "y2", side: 1, size: 36, gap: 3, space: 22, grid: { show: false }, stroke: LINES[1], values: (_, ticks) => ticks.map(tickWords) }] : []),
       ],
@@ -206,7 +208,8 @@ export class Charts {
   enlarge(key) {
     const known = this.#charts.get(key);
     const dialog = document.getElementById("chart-big");
-    document.getElementById("chart-big-title").textContent = known.definition.title;
+    const unit = sharedUnit(known.curves);
+    document.getElementById("chart-big-title").textContent = unit ? `${known.definition.title}, ${unit}` : known.definition.title;
     const host = document.getElementById("chart-big-body");
     const values = element("p", "chart-values");
     const body = element("div", "chart-body");
@@ -228,7 +231,7 @@ function valueWords(chart, curve, i, value, limit) {
   const item = element("span", "chart-value");
   const dash = element("i", `dash dash-${i % LINES.length}`);
   const name = many ? `${shortName(curve, chart.definition)} ` : "";
-  item.append(dash, `${name}${short(value)}${unitWords(curve, many)}`);
+  item.append(dash, `${name}${valueText(value, curve)}${unitWords(curve, many)}`);
   item.title = [curve.name, curve.view, curve.unit].filter(Boolean).join(", ");
   if (limit === null || limit === undefined) return [item];
   const other = element("span", "chart-value");
@@ -242,9 +245,19 @@ function shortName(curve, definition) {
   return curve.name.match(/\d+ nm/)?.[0] ?? curve.name.replace(/^dose /, "");
 }
 
+function valueText(value, { unit }) {
+  return unit === "ms" && value !== null && value !== undefined ? milliseconds(value) : short(value);
+}
+
 function unitWords({ unit }, many) {
-  if (many || !unit || unit.includes("photons")) return "";
+  if (many || !unit || unit === "ms" || unit.includes("photons")) return "";
   return ` ${unit.replace("uJ", "µJ")}`;
+}
+
+/** The unit of several curves in one chart, where their values do not have it. */
+function sharedUnit(curves) {
+  const [first, ...others] = curves;
+  return others.length && others.every(({ unit }) => unit === first.unit) ? unitWords(first, false).trim() : "";
 }
 
 function sameUnit(a, b, definition) {
@@ -267,7 +280,7 @@ function padded(low, high, zero) {
 function tickWords(value) {
   if (value === 0) return "0";
   const size = Math.abs(value);
-  if (size >= 1e5 || size < 1e-3) return value.toExponential(0).replace("e+", "e");
+  if (size >= 1e5 || size < 1e-3) return Number(value.toPrecision(3)).toExponential().replace("e+", "e");
   return size >= 10_000 ? `${value / 1000}k` : String(Number(value.toPrecision(4)));
 }
 

@@ -43,6 +43,12 @@ export class Log {
     return this.entries.findLast(({ gravity }) => gravity === "alarm")?.text ?? "";
   }
 
+  /** Why the guards have decided to stop the run; empty where they have not. */
+  get guardStop() {
+    const found = this.entries.findLast(({ kind, gravity }) => kind === "decision" && gravity === "alarm");
+    return found?.text.replace(/^stop decided: /, "") ?? "";
+  }
+
   #wanted({ gravity }) {
     return !this.onlyGrave || gravity !== "info";
   }

@@ -8,15 +8,17 @@ import { Decoder } from "./decode.js";
 import { Display } from "./display.js";
 import { Frames } from "./frames.js";
 import { fillHelp, listenToKeys } from "./keys.js";
+import { Judgements } from "./judge.js";
 import { Link } from "./link.js";
 import { Log } from "./log.js";
 import { Picture } from "./picture.js";
 import { loadPrefs, savePrefs } from "./prefs.js";
 import { Stage } from "./stage.js";
-import { RunState } from "./state.js";
+import { stateOf } from "./state.js";
 import { Strip } from "./strip.js";
 import { Tools } from "./tools.js";
 import { setText, Vitals } from "./vitals.js";
+import { lastPart } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 const ALARMING = new Set(["stopped", "failed"]);
@@ -35,7 +37,7 @@ const known = {
 const prefs = loadPrefs();
 const picture = new Picture();
 const curves = new Curves();
-const runState = new RunState();
+let judgements = new Judgements();
 const vitals = new Vitals(document);
 
 let settled = ""; // the last state that was known
@@ -107,16 +109,18 @@ function heard(message) {
 
 function hello(message) {
   window.streamer.ready.hello_ms ??= performance.now();
+  if (known.run?.path_name !== message.run.path_name) judgements = new Judgements();
   known.run = message.run;
   known.snapshot = null;
   known.link = "live";
   stage.pixelUm = message.run.pixel_um;
-  setText($("run-name"), [message.run.name, message.run.profile, message.run.model].filter(Boolean).join(" · "));
+  setText($("run-name"), [lastPart(message.run.name), message.run.profile, message.run.model].filter(Boolean).join(" · "));
   $("run-name").title = [message.run.path_name, `streamer ${message.run.version}`].filter(Boolean).join(" · ");
   curves.replace(message.curves);
   charts.forecast = null;
   charts.changed(true);
   log.replace(message.log, message.log_left_out);
+  judgements.told(message.log);
   controls.allow(message.control);
   tools.offer(message.views, message.legend);
   fillHelp($("help-body"), tools.legendInWords(message.legend));
@@ -129,6 +133,8 @@ function hello(message) {
 function update(message) {
   known.link = message.link;
   if (message.snapshot) known.snapshot = message.snapshot;
+  judgements.take(message.snapshot);
+  judgements.told(message.log);
   known.left = message.left ?? null;
   if (message.views) tools.offer(message.views);
   curves.add(message.points);
@@ -144,9 +150,11 @@ function update(message) {
 
 function follow() {
   const before = known.state;
-  known.state = runState.of({ ...known, lastAlarm: log.lastAlarm });
+  const shares = judgements.seen(picture.shares);
+  known.state = stateOf({ ...known, lastAlarm: log.lastAlarm, doubt: judgements.worst(known.snapshot?.seq) });
   const { key, word, shape, under, reason, retry, soon } = known.state;
   document.body.dataset.state = key;
+  if (known.state.over) charts.forecast = null; // nothing is to come
   setText($("state-word"), word);
   setText($("state-under"), under);
   $("state-shape").setAttribute("href", `#i-${shape}`);
@@ -155,13 +163,22 @@ function follow() {
   setText($("reason-soon"), soon ?? "");
   $("reason-action").hidden = !retry;
   $("report").hidden = !known.state.over;
-  vitals.show({ ...known, unsupported: picture.unsupported });
+  vitals.show({
+    ...known,
+    judged: judgements.of(curves.view),
+    shares,
+    guardStop: log.guardStop,
+    looking: frames.seq !== null,
+  });
   controls.follow(known.state);
   strip.follow(newest(), frames.seq);
   if (before.key === key) return;
-  if (known.state.over) strip.reset(); // the thumbnails of the end
+  if (known.state.over) {
+    strip.reset(); // the thumbnails of the end
+    charts.changed();
+  }
   $("favicon").href = `static/icons/${shape}.svg`;
-  if (ALARMING.has(key) && settled && !ALARMING.has(settled)) alarm.ring(`${word}: ${known.run?.name ?? "the run"}`, reason);
+  if (ALARMING.has(key) && settled && !ALARMING.has(settled)) alarm.ring(`${word}: ${runName() || "the run"}`, reason);
   if (!UNKNOWN.has(key)) settled = key;
   tools.when(picture.header, frames.seq, known);
   title();
@@ -172,9 +189,13 @@ function newest() {
   return Math.max(last, frames.newest, curves.first("photons")?.seq.at(-1) ?? -1);
 }
 
+function runName() {
+  return lastPart(known.run?.name || known.snapshot?.run);
+}
+
 function title() {
   const frame = known.snapshot?.seq >= 0 ? ` ${known.snapshot.seq}` : "";
-  document.title = `${known.state.word}${frame} · ${known.run?.name ?? "live view"}`;
+  document.title = `${known.state.word}${frame} · ${runName() || "live view"}`;
 }
 
 /** After every drawing: the words on the picture, and the go-ahead for the next image. */
@@ -186,7 +207,7 @@ function shown() {
   stage.pixelUm = header.pixel_um ?? stage.pixelUm;
   tools.when(header, frames.seq, known);
   display.refresh();
-  strip.follow(newest(), frames.seq);
+  follow(); // what light supports is known from the image
   title();
 }
 
@@ -289,7 +310,7 @@ if (new URLSearchParams(location.search).has("token")) {
   history.replaceState(null, "", location.pathname); // a link that is copied or shown must not open the run for others
 }
 setInterval(() => {
-  if (!known.connection.open || known.state.key === "warning") follow(); // count-down of retries; end of a held warning
+  if (!known.connection.open) follow(); // count-down of retries
 }, 1000);
 
 /** What tests and benchmarks read. */

@@ -1,11 +1,14 @@
 // The layers of the newest image as pixels that can be drawn: colours, overlays, outlines.
 
 import { colourMap, pack } from "./colormaps.js";
+import { outlined, UNSUPPORTED } from "./outline.js";
 
-/** Class of `trust` that no light supports. */
-export const UNSUPPORTED = 3;
-/** Outlines are drawn up to so many pieces, more than a screen can tell apart; strokes take time. */
-const PIECES_MAX = 120_000;
+/** Class of `trust` of what rests on faint light. */
+const UNCERTAIN = 1;
+/** Fewer drawn pixels say nothing about a picture. */
+const DRAWN_LEAST = 50;
+/** Images smaller than so many times what they show make the gravest class look much larger than it is. */
+const SCALE_FAIR = 0.5;
 /** How quickly automatic contrast follows a live image; it must not flicker. */
 const FOLLOW = 0.25;
 
@@ -19,19 +22,28 @@ export class Picture {
   constructor() {
     this.header = null;
     this.planes = new Map(); // name -> {meta, bytes}
-    this.outline = null;
     this.version = 0;
-    this.unsupported = null; // share of the drawn structure that no light supports, of the newest live image
+    this.shares = null; // how far light supports the newest live image, see #sharesNow
+    this.outlinedAt = { version: 0, path: null };
   }
 
   take(header, layers) {
     const moved = this.#isElsewhere(header);
     this.header = header;
     this.planes = new Map(header.layers.map((meta, i) => [meta.name, { meta, bytes: layers[i] }]));
-    this.outline = this.planes.has("trust") ? outlined(this.planes.get("trust").bytes, header) : null;
     for (const [name, { meta }] of this.planes) this.#follow(name, meta, moved || !header.live);
     this.version += 1;
-    this.unsupported = header.live ? this.#unsupportedShare() : this.unsupported;
+    if (moved) this.shares = null;
+    if (header.live) this.shares = this.#sharesNow() ?? this.shares;
+  }
+
+  /** Lines around unsupported structure; made when they are first drawn. */
+  get outline() {
+    if (this.outlinedAt.version !== this.version) {
+      const path = this.has("trust") ? outlined(this.planes.get("trust").bytes, this.header) : null;
+      this.outlinedAt = { version: this.version, path };
+    }
+    return this.outlinedAt.path;
   }
 
   has(name) {
@@ -86,18 +98,28 @@ export class Picture {
     return into;
   }
 
-  /** Null where the image is scaled down: the gravest class of each pixel would then count too much. */
-  #unsupportedShare() {
-    const { width, height, region } = this.header;
+  /**
+   * {seq, where, drawn, unsupported, uncertain, rough, part}: shares of the drawn structure in view; null without a
+   * trust map. Scaled down, each pixel has the gravest class of those it covers: the shares are then at most
+   * that, and `rough` where they may be much less.
+   */
+  #sharesNow() {
+    const { seq, width, height, region, full } = this.header;
     const bytes = this.planes.get("trust")?.bytes;
-    if (!bytes || width !== region[3] || height !== region[2]) return null;
-    let [drawn, unsupported] = [0, 0];
-    for (let i = 0; i < bytes.length; i++) {
-      if (bytes[i] === 0) continue;
-      drawn += 1;
-      if (bytes[i] === UNSUPPORTED) unsupported += 1;
-    }
-    return drawn ? unsupported / drawn : null;
+    if (!bytes) return null;
+    const counts = new Uint32Array(256);
+    for (let i = 0; i < bytes.length; i++) counts[bytes[i]] += 1;
+    const drawn = bytes.length - counts[0];
+    const share = (label) => (drawn < DRAWN_LEAST ? 0 : counts[label] / drawn);
+    return {
+      seq,
+      where: region.join(),
+      drawn: drawn < DRAWN_LEAST ? 0 : drawn,
+      unsupported: share(UNSUPPORTED),
+      uncertain: share(UNCERTAIN),
+      rough: Math.min(width / region[3], height / region[2]) < SCALE_FAIR,
+      part: region[2] * region[3] < full[0] * full[1],
+    };
   }
 
   #isElsewhere(header) {
@@ -160,36 +182,4 @@ function sized(sheet, width, height) {
     sheet.pixels = new Uint32Array(sheet.image.data.buffer);
   }
   return sheet.pixels;
-}
-
-/** Borders of unsupported structure in pixels of the sent image: crisp at every zoom. */
-function outlined(bytes, { width, height }) {
-  const path = new Path2D();
-  let pieces = 0;
-  const inside = (row, column) =>
-    row >= 0 && column >= 0 && row < height && column < width && bytes[row * width + column] === UNSUPPORTED;
-  if (!bytes.includes(UNSUPPORTED)) return null;
-  for (let row = 0; row <= height && pieces < PIECES_MAX; row++) {
-    for (let column = 0, from = -1; column <= width; column++) {
-      const border = column < width && inside(row - 1, column) !== inside(row, column);
-      if (border && from < 0) from = column;
-      if (border || from < 0) continue;
-      path.moveTo(from, row);
-      path.lineTo(column, row);
-      from = -1;
-      pieces += 1;
-    }
-  }
-  for (let column = 0; column <= width && pieces < PIECES_MAX; column++) {
-    for (let row = 0, from = -1; row <= height; row++) {
-      const border = row < height && inside(row, column - 1) !== inside(row, column);
-      if (border && from < 0) from = row;
-      if (border || from < 0) continue;
-      path.moveTo(column, from);
-      path.lineTo(column, row);
-      from = -1;
-      pieces += 1;
-    }
-  }
-  return path;
 }

@@ -4,7 +4,7 @@ import { short } from "./words.js";
 import { Viewport } from "./viewport.js";
 
 const OUTLINE = "#ff8a5c";
-const HALO = "rgba(0, 0, 0, 0.85)";
+const HALO = "rgba(0, 0, 0, 0.6)";
 const NICE_UM = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 /** Parts of a pane that a pan by key moves. */
 const PAN_STEP = 0.12;
@@ -152,12 +152,17 @@ export class Stage {
     const matrix = new DOMMatrix([width / picture.header.width, 0, 0, height / picture.header.height, left, top]);
     const path = new Path2D();
     path.addPath(picture.outline, matrix);
-    context.lineCap = "square";
-    for (const [colour, thickness] of [[HALO, 3], [OUTLINE, 1.4]]) {
+    context.save();
+    context.beginPath();
+    context.rect(left, top, width, height);
+    context.clip();
+    context.lineCap = "round";
+    for (const [colour, thickness] of [[HALO, 2.6], [OUTLINE, 1.3]]) {
       context.strokeStyle = colour;
       context.lineWidth = thickness;
       context.stroke(path);
     }
+    context.restore();
   }
 
   #layDivider() {

@@ -1,6 +1,7 @@
 // What the run is doing, from everything that is known of it: one word, one line, and a reason where there is one.
 
-import { count } from "./words.js";
+import { inFull, sentence } from "./judge.js";
+import { count, lastPart } from "./words.js";
 
 const WORDS = {
   connecting: "Connecting",
@@ -17,72 +18,40 @@ const WORDS = {
 };
 const SHAPES = { connecting: "waiting", stopping: "stopped", left: "lost" };
 const OVER = new Set(["stopped", "finished", "failed", "left"]);
-/** A warning stays on show for this long: one doubtful frame must not flicker. */
-const HOLD_MS = 4000;
-const GRAVITY = { pass: 0, flag: 1, reject: 2 };
+const CLOSED = "This page has closed with the run; streamer attach shows the recording again.";
 
-export class RunState {
-  #heldUntil = 0;
-  #held = "";
-
-  /**
-   * @param {{connection: object, link: string, snapshot: object | null, run: object | null, lastAlarm: string}} known
-   * @returns {{key: string, word: string, shape: string, under: string, reason: string, over: boolean,
-   *            retry?: boolean, soon?: string}}
-   */
-  of({ connection, link, snapshot, run, lastAlarm }) {
-    const named = this.#named({ connection, link, snapshot, run, lastAlarm });
-    return { ...named, word: named.word ?? WORDS[named.key], shape: SHAPES[named.key] ?? named.key, over: OVER.has(named.key) };
-  }
-
-  #named({ connection, link, snapshot, run, lastAlarm }) {
-    const under = runWords(snapshot, run);
-    if (!connection.open) return lostWords(connection, run);
-    const state = snapshot?.state ?? run?.state ?? "waiting";
-    const key = state in WORDS ? state : "running";
-    const why = snapshot?.decision?.reason || "";
-    if (link === "lost" && !OVER.has(key)) {
-      return { key: "lost", word: "No news", under, reason: "The run's computer says nothing new. The recording itself may well go on." };
-    }
-    if (key === "left") return { key, under, reason: "This recording was not closed: the run broke off, or is written elsewhere." };
-    if (["stopped", "stopping", "paused", "failed"].includes(key)) return { key, under, reason: sentence(why || lastAlarm) };
-    if (key !== "running") return { key, under, reason: "" };
-    const doubt = this.#doubt(snapshot);
-    return doubt ? { key: "warning", under, reason: doubt } : { key, under, reason: "" };
-  }
-
-  #doubt(snapshot) {
-    const worst = worstVerdict(snapshot?.verdicts);
-    if (worst) {
-      this.#heldUntil = Date.now() + HOLD_MS;
-      this.#held = sentence(worst.view ? `${worst.meaning} (${worst.view})` : worst.meaning);
-    }
-    return Date.now() < this.#heldUntil ? this.#held : "";
-  }
+/**
+ * @param {{connection: object, link: string, snapshot: object | null, run: object | null, lastAlarm: string,
+ *          doubt: object | null}} known doubt: the gravest verdict that is not a pass
+ * @returns {{key: string, word: string, shape: string, under: string, reason: string, over: boolean,
+ *            retry?: boolean, soon?: string}}
+ */
+export function stateOf(known) {
+  const named = name(known);
+  return { ...named, word: named.word ?? WORDS[named.key], shape: SHAPES[named.key] ?? named.key, over: OVER.has(named.key) };
 }
 
-/** The gravest verdict that is not a pass. */
-export function worstVerdict(verdicts, wanted = () => true) {
-  let worst = null;
-  for (const verdict of verdicts ?? []) {
-    const gravity = GRAVITY[verdict.status] ?? 0;
-    if (gravity && wanted(verdict) && gravity > (GRAVITY[worst?.status] ?? 0)) worst = verdict;
+function name({ connection, link, snapshot, run, lastAlarm, doubt }) {
+  const under = lastPart(run?.name || snapshot?.run);
+  const state = snapshot?.state ?? run?.state ?? "waiting";
+  const key = state in WORDS ? state : "running";
+  if (!connection.open && !(OVER.has(key) && connection.opened)) return lostWords(connection, under);
+  const closed = connection.open ? "" : CLOSED; // how the run ended is known, and stays so
+  const because = (words) => [words, closed].filter(Boolean).join(" ");
+  const why = snapshot?.decision?.reason || "";
+  if (link === "lost" && !OVER.has(key)) {
+    return { key: "lost", word: "No news", under, reason: "The run's computer says nothing new. The recording itself may well go on." };
   }
-  return worst;
+  if (key === "left") return { key, under, reason: because("This recording was not closed: the run broke off, or is written elsewhere.") };
+  if (["stopped", "stopping", "paused", "failed"].includes(key)) return { key, under, reason: because(sentence(why || lastAlarm)) };
+  if (key !== "running") return { key, under, reason: closed };
+  return doubt ? { key: "warning", under, reason: inFull(doubt) } : { key, under, reason: "" };
 }
 
-export function sentence(text) {
-  return text ? text[0].toUpperCase() + text.slice(1) : "";
-}
-
-function runWords(snapshot, run) {
-  return (run?.name || snapshot?.run || "").split("/").pop(); // a run without a name is called by its folder
-}
-
-function lostWords({ retryAt, why, opened }, run) {
+function lostWords({ retryAt, why, opened }, under) {
   if (!opened && !why && !retryAt) return { key: "connecting", under: "looking for the run", reason: "" };
   const seconds = Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
   const soon = seconds ? `next try in ${count(seconds, "second", "seconds")}` : "trying now";
   const words = why || "The live view cannot be reached; the run itself does not need it and may well go on.";
-  return { key: "lost", under: run?.name ?? "", reason: `${words} Trying again by itself.`, retry: true, soon };
+  return { key: "lost", under, reason: `${words} Trying again by itself.`, retry: true, soon };
 }

@@ -1,15 +1,83 @@
 // Four answers at a glance: is the cell alive, is the picture true, does the computer keep up, how long is left.
 
-import { sentence, worstVerdict } from "./state.js";
-import { count, duration, milliseconds, short } from "./words.js";
+import { cell, picture } from "./judge.js";
+import { count, duration, milliseconds, roughly } from "./words.js";
 
-/** Guards that judge the light of the cell; all others judge the picture. */
-const OF_THE_CELL = new Set(["photons", "signal_map"]);
 /** Frames that may wait before somebody is told; and seconds over which a queue must grow. */
 const WAITING_FINE = 8;
+/** A lag that is fine while frames wait; where none waits, a slow computer still keeps up. */
+const LAG_FINE_MS = 3000;
 const TREND_S = 6;
-
+const ENDING = new Set(["stopping", "stopped", "left"]);
+const UNKNOWN = new Set(["lost", "connecting"]);
 const SHAPES = { good: "finished", warning: "warning", bad: "stopped", calm: "info" };
+
+/**
+ * The answers, as {cell, picture, machine, left}, each {mood, main, sub, more}.
+ *
+ * @param {{snapshot: object, left: object | null, state: {key: string, over: boolean}, judged: object[],
+ *          shares: object | null, guardStop: string, trend: number}} known
+ */
+export function answers({ snapshot, left, state, judged, shares, guardStop, trend }) {
+  const { seq } = snapshot;
+  const stopped = ENDING.has(state.key) && snapshot.decision?.action === "stop" ? (guardStop ?? "") : "";
+  // The forecast counts from the newest frame that was judged, and the camera is ahead of it by the lag.
+  const lightLeft = Number.isFinite(left?.seconds) ? left.seconds - (snapshot.lag_ms ?? 0) / 1000 : Infinity;
+  const found = {
+    cell: cell({ judged, seq, stopped, lightLeft: state.over ? Infinity : lightLeft }),
+    picture: picture({ judged, shares, seq, stopped }),
+    machine: machine(snapshot, state, trend),
+  };
+  found.left = { ...remaining(snapshot, lightLeft, state, found.cell), more: left?.words };
+  return UNKNOWN.has(state.key) ? unheard(found, seq) : found;
+}
+
+/** Without news everything is of before: nothing may look well, and nothing goes on counting. */
+function unheard(found, seq) {
+  const since = seq >= 0 ? `last heard at frame ${seq}` : "nothing heard yet";
+  const unknown = { mood: "calm", main: "Unknown", sub: since };
+  const old = (answer) => (answer.mood === "good" ? { ...answer, mood: "calm", sub: since } : answer);
+  return { cell: old(found.cell), picture: old(found.picture), machine: unknown, left: unknown };
+}
+
+function machine(snapshot, state, trend) {
+  const { waiting, dropped } = snapshot;
+  const passedOver = Math.max(0, snapshot.recorded - snapshot.processed);
+  const lost = dropped ? count(dropped, "frame lost", "frames lost") : "none lost";
+  const skipped = passedOver ? [`${passedOver} not denoised`] : [];
+  const words = dropped ? "Frames lost" : passedOver ? "Skipping frames" : "";
+  const mood = words ? "warning" : "calm";
+  const done = [`${number(snapshot.processed)} processed`, ...skipped, lost].join(" · ");
+  if (state.key === "failed") return { mood: "bad", main: "Failed", sub: done };
+  if (state.over) return { mood, main: words || "Done", sub: done };
+  if (snapshot.seq < 0) return { mood: "calm", main: "Ready", sub: "no frame yet" };
+  const sub = [`${milliseconds(snapshot.lag_ms)} behind`, `${waiting} waiting`, ...skipped, ...(dropped ? [lost] : [])].join(" · ");
+  if (state.key === "paused" && waiting === 0) return { mood, main: words || "Resting", sub: done };
+  const behind = waiting > WAITING_FINE || (waiting > 0 && snapshot.lag_ms > LAG_FINE_MS);
+  if (behind && trend > 0) return { mood: "warning", main: "Falling behind", sub };
+  if (behind) return { mood, main: trend < 0 ? "Catching up" : "Behind", sub };
+  return { mood: words ? "warning" : "good", main: words || "Keeping up", sub };
+}
+
+/** Until the planned end, or until there is too little light where that comes first. */
+function remaining(snapshot, lightLeft, state, cellAnswer) {
+  const { planned, recorded, fps } = snapshot;
+  const done = planned ? `${number(recorded)} of ${number(planned)}` : count(recorded, "frame", "frames");
+  const frames = planned ? `${done} frames` : done;
+  if (state.over) return { mood: "calm", main: "Ended", sub: `${frames} in ${duration(snapshot.elapsed_s)}` };
+  if (state.key === "paused") return { mood: "calm", main: "Paused", sub: frames };
+  if (state.key === "stopping") return { mood: "calm", main: "Ending", sub: `${frames} so far` };
+  if (cellAnswer.mood === "bad") return { mood: "bad", main: "None", sub: `no light to go on · ${done}` };
+  if (lightLeft <= 0) return { mood: "warning", main: "Hardly any", sub: `too dim any moment · ${done}` };
+  const toPlan = planned && fps > 0 ? Math.max(0, planned - recorded) / fps : Infinity;
+  if (lightLeft < toPlan) return { mood: planned ? "warning" : "calm", main: roughly(lightLeft), sub: `until too dim · ${done}` };
+  if (toPlan < Infinity) return { mood: "calm", main: roughly(toPlan), sub: `to the planned end · ${done}` };
+  return { mood: "calm", main: planned ? "–" : "Open end", sub: frames };
+}
+
+function number(value) {
+  return value.toLocaleString("en-GB");
+}
 
 export class Vitals {
   #queue = [];
@@ -20,13 +88,13 @@ export class Vitals {
     this.progress = root.querySelector("#progress");
   }
 
-  /** @param {{snapshot: object | null, left: object | null, state: {key: string, over: boolean}, unsupported: number | null}} known */
-  show({ snapshot, left, state, unsupported }) {
+  /** @param {object} known as for `answers`, without the trend, and whether a frame of the past is on show */
+  show({ looking, ...known }) {
+    const { snapshot } = known;
     if (!snapshot) return;
-    this.#say("cell", cell(snapshot));
-    this.#say("picture", picture(snapshot, unsupported));
-    this.#say("machine", this.#machine(snapshot, state));
-    this.#say("left", { ...remaining(snapshot, left, state), more: left?.words });
+    const found = answers({ ...known, trend: this.#trend(snapshot.waiting) });
+    for (const [name, answer] of Object.entries(found)) this.#say(name, answer);
+    setText(this.parts.picture.querySelector("h2"), looking ? "Newest picture" : "Picture");
     this.progress.hidden = !snapshot.planned;
     if (snapshot.planned) this.progress.value = Math.min(1, snapshot.recorded / snapshot.planned);
   }
@@ -35,23 +103,13 @@ export class Vitals {
     const part = this.parts[name];
     setText(part.querySelector(".vital-main span"), main);
     setText(part.querySelector(".vital-sub"), sub);
-    part.querySelector(".vital-sub").title = [sub, more].filter(Boolean).join(" · ");
+    part.title = [main, sub, more].filter(Boolean).join(" · ");
     if (part.dataset.mood === mood) return;
     part.dataset.mood = mood;
     part.querySelector("use").setAttribute("href", `#i-${SHAPES[mood]}`);
   }
 
-  #machine(snapshot, state) {
-    const lost = snapshot.dropped ? count(snapshot.dropped, "frame lost", "frames lost") : "none lost";
-    const sub = [`${milliseconds(snapshot.lag_ms)} behind`, `${snapshot.waiting} waiting`, ...(snapshot.dropped ? [lost] : [])].join(" · ");
-    const short_ = snapshot.dropped ? "warning" : "good";
-    if (state.over) return { mood: snapshot.dropped ? "warning" : "calm", main: "Done", sub: `${count(snapshot.processed, "frame", "frames")} processed · ${lost}` };
-    const trend = this.#trend(snapshot.waiting);
-    if (snapshot.waiting <= WAITING_FINE) return { mood: short_, main: snapshot.dropped ? "Frames lost" : "Keeping up", sub };
-    if (trend > 0) return { mood: "warning", main: "Falling behind", sub };
-    return { mood: snapshot.dropped ? "warning" : "calm", main: trend < 0 ? "Catching up" : "Behind", sub };
-  }
-
+  /** Of the queue over the last seconds: -1, 0 or 1. */
   #trend(waiting) {
     const now = performance.now() / 1000;
     this.#queue.push([now, waiting]);
@@ -59,50 +117,6 @@ export class Vitals {
     if (this.#queue.length > 200) this.#queue.splice(0, 100);
     return Math.sign(waiting - this.#queue[0][1]);
   }
-}
-
-function cell({ verdicts }) {
-  const empty = worstVerdict(verdicts, ({ guard }) => guard === "signal_map");
-  const photons = worstVerdict(verdicts, ({ guard }) => guard === "photons") ?? verdicts.find(({ guard }) => guard === "photons");
-  if (empty?.status === "reject") return { mood: "bad", main: "No cell in view", sub: sentence(empty.meaning) };
-  if (!photons) return { mood: "calm", main: "–", sub: "photons are not watched in this run" };
-  const { measured, limit, status, meaning } = photons;
-  if (measured === null) return { mood: status === "pass" ? "calm" : "warning", main: "Learning", sub: sentence(meaning) };
-  const sub = limit ? `${short(measured)} photons · needs ${short(limit)}` : `${short(measured)} photons`;
-  if (status === "reject") return { mood: "bad", main: "Too dim", sub };
-  if (status === "flag" || (limit && measured < 1.25 * limit)) return { mood: "warning", main: "Getting dim", sub };
-  return { mood: "good", main: "Bright", sub };
-}
-
-function picture({ verdicts }, unsupported) {
-  const judged = verdicts.filter(({ guard }) => !OF_THE_CELL.has(guard));
-  const worst = worstVerdict(judged);
-  const similarity = judged.find(({ guard }) => guard === "similarity");
-  if (worst) return { mood: worst.status === "reject" ? "bad" : "warning", main: worst.status === "reject" ? "Do not trust" : "In doubt", sub: sentence(worst.meaning) };
-  const light = worstVerdict(verdicts, ({ guard, status }) => OF_THE_CELL.has(guard) && status === "reject");
-  if (light) return { mood: "bad", main: "Do not trust", sub: light.guard === "photons" ? "Too little light to draw from" : "There is nothing to draw" };
-  if (!judged.length) return { mood: "calm", main: "–", sub: "nothing judges the picture in this run" };
-  if (similarity && similarity.measured === null) return { mood: "calm", main: "Learning", sub: sentence(similarity.meaning) };
-  if (unsupported !== null) return { mood: "good", main: "No doubts", sub: `${(100 * unsupported).toFixed(0)} % unsupported by light` };
-  const limit = similarity?.limit ? ` · limit ${similarity.limit.toFixed(2)}` : "";
-  const sub = similarity ? `similarity ${similarity.measured.toFixed(2)}${limit}` : count(judged.length, "check passed", "checks passed");
-  return { mood: "good", main: "No doubts", sub };
-}
-
-/** Until the planned end, or until the light is too weak where that comes first. */
-function remaining(snapshot, left, state) {
-  const done = snapshot.planned
-    ? `${snapshot.recorded.toLocaleString("en-GB")} of ${snapshot.planned.toLocaleString("en-GB")} frames`
-    : count(snapshot.recorded, "frame", "frames");
-  if (state.over) return { mood: "calm", main: "Ended", sub: `${done} in ${duration(snapshot.elapsed_s)}` };
-  if (state.key === "paused") return { mood: "calm", main: "Paused", sub: done };
-  const planned = snapshot.planned && snapshot.fps > 0 ? Math.max(0, snapshot.planned - snapshot.recorded) / snapshot.fps : Infinity;
-  const light = left?.seconds ?? Infinity;
-  if (state.key === "stopping") return { mood: "calm", main: "Ending", sub: done };
-  if (light <= 0) return { mood: "bad", main: "No light left", sub: done };
-  if (light < planned) return { mood: snapshot.planned ? "warning" : "calm", main: `~ ${duration(light)}`, sub: `of light · ${done}` };
-  if (planned < Infinity) return { mood: "calm", main: duration(planned), sub: done };
-  return { mood: "calm", main: snapshot.planned ? "–" : "Open end", sub: left?.words ? `${done} · ${left.words}` : done };
 }
 
 export function setText(element, text) {

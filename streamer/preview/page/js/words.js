@@ -20,6 +20,14 @@ export function duration(seconds) {
   return minutes % 60 ? `${hours} h ${minutes % 60} min` : `${hours} h`;
 }
 
+/** An estimate, no finer than it can be: 54 -> "~ 50 s"; 400 -> "~ 7 min"; 9000 -> "~ 2 h 30 min". */
+export function roughly(seconds) {
+  if (!Number.isFinite(seconds)) return "–";
+  if (seconds < 10) return "a few seconds";
+  const step = seconds < 85 ? 10 : seconds < 5400 ? 60 : 900;
+  return `~ ${duration(Math.max(step, Math.round(seconds / step) * step))}`;
+}
+
 export function timeOfDay(wallS) {
   if (!Number.isFinite(wallS)) return "";
   const at = new Date(wallS * 1000);
@@ -40,6 +48,11 @@ export function short(value) {
 export function milliseconds(ms) {
   if (!Number.isFinite(ms)) return "–";
   return ms >= 9950 ? `${(ms / 1000).toFixed(0)} s` : ms >= 1000 ? `${(ms / 1000).toFixed(1)} s` : `${ms.toFixed(0)} ms`;
+}
+
+/** A run is called by the last part of its path. */
+export function lastPart(path) {
+  return String(path ?? "").split(/[\\/]+/).filter(Boolean).at(-1) ?? "";
 }
 
 export function count(number, one, many) {
