@@ -36,8 +36,8 @@ PLANES_KEPT, PICTURES_KEPT, THUMBNAILS_KEPT = 3, 16, 512
 #: Viewers' boxes are rounded up to this, so that windows of nearly the same size share a picture.
 BOX_STEP = 32
 #: Of one core for live pictures, at most, in time that they really had of it; the rest is the run's. However
-#: long one took, the next one may follow after so long.
-SHARE, REST_MAX_S = 0.15, 1.0
+#: long one took, the next one may follow after so long. By whether frames of the run wait.
+SHARE, REST_MAX_S = {False: 0.15, True: 0.03}, {False: 1.0, True: 2.0}
 
 Value = TypeVar("Value")
 
@@ -92,12 +92,16 @@ class Pictures:
 
     Args:
         run: the recording.
+
+    Attributes:
+        rested_s: when the next live picture may be made, of a monotonic clock.
+        is_behind: whether frames of the run wait: it needs the machine more than the pictures do.
     """
 
     def __init__(self, run: WatchedRun) -> None:
         self._run = run
-        #: When the next live picture may be made, of a monotonic clock.
         self.rested_s = 0.0
+        self.is_behind = False
         self._planes: Kept[Planes] = Kept(PLANES_KEPT)
         self._shown: Kept[_Shown] = Kept(PICTURES_KEPT)
         self._thumbnails: Kept[NDArray[np.float32]] = Kept(THUMBNAILS_KEPT)
@@ -162,8 +166,8 @@ class Pictures:
             make = labels if name in ("segmentation", "trust") else grey
             layers.append(make(name, _to(plane, full), region, size))
         body = compressed([layer.pixels for layer in layers])
-        rest_s = (time.thread_time() - began_s) * (1 / SHARE - 1)
-        self.rested_s = time.monotonic() + min(rest_s, REST_MAX_S)
+        rest_s = (time.thread_time() - began_s) * (1 / SHARE[self.is_behind] - 1)
+        self.rested_s = time.monotonic() + min(rest_s, REST_MAX_S[self.is_behind])
         return _Shown(
             full=full,
             region=region,

@@ -181,6 +181,7 @@ class Watcher:
         is_next = wanted.seq is None and unless is not None  # nobody has just clicked for it
         if is_next and not self._pictures.is_made(wanted, entry) and self._rests(self._pictures.rested_s):
             return None
+        self._pictures.is_behind = bool((self._snapshot or {}).get("waiting"))
         try:
             return entry, self._pictures.picture(wanted, entry)
         except StreamerError as error:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +13,8 @@ from pages import LAYERS, PLANE, TOKEN, Growing, Page, Speaking, Viewer, counts,
 
 from streamer.errors import UsageError
 from streamer.preview.server import pictures
+from streamer.preview.server.messages import ViewWanted
+from streamer.reading import WatchedRun
 
 
 @pytest.fixture
@@ -166,8 +170,8 @@ def test_a_viewer_that_does_not_read_holds_up_nobody(tmp_path: Path) -> None:
 def test_live_pictures_leave_the_machine_to_the_run(
     run: Growing, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pictures, "SHARE", 1e-6)
-    monkeypatch.setattr(pictures, "REST_MAX_S", 1e6)  # hours of rest after each
+    monkeypatch.setattr(pictures, "SHARE", dict.fromkeys((False, True), 1e-6))
+    monkeypatch.setattr(pictures, "REST_MAX_S", dict.fromkeys((False, True), 1e6))  # hours of rest after each
     run.put(1)
     with page.viewer() as viewer:
         viewer.look()
@@ -185,11 +189,31 @@ def test_live_pictures_leave_the_machine_to_the_run(
             assert viewer.image().seq == last  # made already
 
 
+def test_pictures_of_a_run_that_is_behind_rest_longer(run: Growing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One hundredth of a second each: 3 % of a core are a third of a second, 15 % a fifteenth."""
+    clocks = SimpleNamespace(thread_time=count(0.0, 0.01).__next__, monotonic=lambda: 0.0)
+    monkeypatch.setattr(pictures, "time", clocks)
+    run.put(2)
+    watched = WatchedRun(run.folder.path)
+    watched.update()
+    wanted = ViewWanted(
+        position=None, channel="", z=None, seq=None, box=(64, 64), region=None, layers=("raw",)
+    )
+    made = pictures.Pictures(watched)
+    view = watched.index.views()[0]
+    for seq, (is_behind, rest_s) in enumerate(
+        [(False, 0.01 * (1 / 0.15 - 1)), (True, 0.01 * (1 / 0.03 - 1))]
+    ):
+        made.is_behind = is_behind
+        made.picture(wanted, watched.index.at(view, seq))
+        assert made.rested_s == pytest.approx(rest_s)
+
+
 def test_however_long_a_picture_took_the_next_one_comes(
     run: Growing, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pictures, "SHARE", 1e-6)
-    monkeypatch.setattr(pictures, "REST_MAX_S", 0.1)
+    monkeypatch.setattr(pictures, "SHARE", dict.fromkeys((False, True), 1e-6))
+    monkeypatch.setattr(pictures, "REST_MAX_S", dict.fromkeys((False, True), 0.1))
     with page.viewer() as viewer:
         viewer.look()
         for _ in range(3):
