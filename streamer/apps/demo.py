@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from streamer.apps.children import Child
 from streamer.apps.compose import ModelSettings
 from streamer.apps.live import follow, processor_child
 from streamer.apps.processor import ProcessorSettings
+from streamer.apps.scenarios import SCENARIOS, ScenarioName
 from streamer.apps.summary import percentiles
 from streamer.apps.watched import NOT_WATCHED, Say, Watched, Watching
 from streamer.errors import StreamerError
@@ -52,6 +53,7 @@ class DemoSettings:
         policy: overload policy of the hook.
         models: the networks.
         control: the page may stop, pause and mark.
+        scenario: what happens in it.
         on_stop, on_decision: whom to tell, see `streamer.sinks.notify`.
     """
 
@@ -65,6 +67,7 @@ class DemoSettings:
     policy: Literal["lossless", "latest"] = "lossless"
     models: ModelSettings = field(default_factory=ModelSettings)
     control: bool = False
+    scenario: ScenarioName = "bleach"
     on_stop: str = ""
     on_decision: str = ""
 
@@ -94,6 +97,8 @@ def demo(
     rate = settings.bleaching * bleaching_for(SURVIVAL, AT_FRAME, planned_light(profile))
     shape_yx = settings.shape_yx or profile.shape_px
     scene = scene_settings(profile, seed=settings.seed, bleaching=rate, shape_yx=shape_yx)
+    scenario = SCENARIOS[settings.scenario]
+    scene = replace(scene, **scenario.scene(profile, scene.shape_yx, scene.pixel_nm))
     processing = ProcessorSettings(
         profile=settings.profile,
         out=settings.out,
@@ -101,7 +106,7 @@ def demo(
         endpoint="tcp://127.0.0.1:*",
         shape_yx=shape_yx,
         seeds={"specimen": settings.seed},
-        notes={"simulated": {"bleaching": settings.bleaching}},
+        notes={"simulated": {"bleaching": settings.bleaching}, "scenario": settings.scenario},
         control=settings.control,
         on_stop=settings.on_stop,
         on_decision=settings.on_decision,
@@ -121,6 +126,7 @@ def demo(
             policy=settings.policy,
             exposures_path=RunFolder(settings.out).path / EXPOSURES,
             patience_s=PATIENCE_S,
+            incidents=scenario.incidents,
         )
         summary, seen = _image(processor, imaging, ready["preview"], settings.out, console, quiet)
     return _account(settings, rate, summary, seen) | {"report": watched.report}
@@ -184,6 +190,7 @@ def _account(
     return {
         "recording": summary["recording"],
         "seed": settings.seed,
+        "scenario": settings.scenario,
         "bleaching": settings.bleaching,
         **counts,
         "raw_equals_exposed": raw_equal,
@@ -207,13 +214,15 @@ def raw_equals_exposed(run: RunFolder) -> bool:
 
 
 def stopped_rightly(settings: DemoSettings, rate: float, stop: Mapping[str, Any] | None) -> bool:
-    """Dye that fades must end in a stop, dye that lasts must not; in between either is right.
+    """Whether the run ended as its scenario should; a stop that a person has asked for is right.
 
-    A stop that a person has asked for is.
+    Dye that fades must end in a stop, dye that lasts must not; in between either is right.
     """
-    stopped = stop is not None
     if stop is not None and "by" in stop:
         return True
+    scenario, stopped = SCENARIOS[settings.scenario], stop is not None
+    if scenario.stop_within is not None:
+        return scenario.ended_rightly(settings.frames, stop)
     light = planned_light(load_profile(settings.profile))
     survival = survival_at(rate * settings.frames * frame_dose_uw_us(light))
     if survival < FADED:

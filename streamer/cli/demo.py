@@ -16,11 +16,19 @@ def demo(
     *,
     out: options.Out = None,
     seed: Annotated[int, typer.Option(min=0, help="Of specimen and photons.")] = 1,
+    scenario: Annotated[
+        Literal["healthy", "bleach", "shutter", "defocus", "leave", "dark"],
+        typer.Option(
+            help="What happens: nothing, the dye fades, light, focus or cell are lost, or all dark."
+        ),
+    ] = "bleach",
     bleaching: Annotated[
-        float,
+        float | None,
         typer.Option(min=0, max=1e4, help="Times the demo's rate: 0.5 stops later, 0 never."),
-    ] = 1.0,
-    frames: Annotated[int, typer.Option(min=1, help="Frames planned.")] = 260,
+    ] = None,
+    frames: Annotated[
+        int | None, typer.Option(min=1, help="Frames planned; default as the scenario needs.")
+    ] = None,
     size: Annotated[
         int | None, typer.Option(min=64, max=4096, help="Frame height and width in pixels; default 600.")
     ] = None,
@@ -44,22 +52,26 @@ def demo(
     Examples:
       streamer demo
       streamer demo --bleaching 0 --frames 50
+      streamer demo --scenario defocus
       streamer demo --json --seed 3 > run.json
     """
     from streamer.apps.demo import DemoSettings
     from streamer.apps.demo import demo as run_demo
+    from streamer.apps.scenarios import SCENARIOS
 
+    usual = SCENARIOS[scenario]
     settings = DemoSettings(
         out=options.recording(out, "demo"),
         profile=profile,
-        frames=frames,
-        bleaching=bleaching,
+        frames=usual.frames if frames is None else frames,
+        bleaching=usual.bleaching if bleaching is None else bleaching,
         seed=seed,
         shape_yx=(size, size) if size else None,
         frame_ms=frame_ms,
         policy=policy,
         models=networks.settings(),
         control=control,
+        scenario=scenario,
         on_stop=telling.on_stop,
         on_decision=telling.on_decision,
     )

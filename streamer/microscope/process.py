@@ -21,6 +21,7 @@ from streamer.errors import StreamerError
 from streamer.hook import Hook, HookReport
 from streamer.microscope.acquire import AcquisitionReport, EngineName, run_acquisition
 from streamer.microscope.devices import ExposureRecord
+from streamer.microscope.incidents import NO_INCIDENTS, Incidents
 from streamer.microscope.plan import Plan
 from streamer.microscope.rig import open_rig
 from streamer.profile import load_profile
@@ -42,6 +43,7 @@ class MicroscopeSettings:
         exposures_path: where to write one JSON line per exposure; None for nowhere.
         engine: the acquisition engine.
         patience_s: how long the hook waits for a silent processor at the end.
+        incidents: what goes wrong at the rig meanwhile.
     """
 
     profile: str
@@ -53,6 +55,7 @@ class MicroscopeSettings:
     exposures_path: Path | None = None
     engine: EngineName = "pycromanager"
     patience_s: float = 60.0
+    incidents: Incidents = NO_INCIDENTS
 
 
 def microscope_process(settings: MicroscopeSettings, link: Connection) -> None:
@@ -99,7 +102,13 @@ def run_microscope(settings: MicroscopeSettings, stop: threading.Event | None = 
     profile = load_profile(settings.profile)
     with (
         _exposure_writer(settings.exposures_path) as write,
-        open_rig(profile, settings.scene, frame_ms=settings.frame_ms, on_exposure=write) as rig,
+        open_rig(
+            profile,
+            settings.scene,
+            frame_ms=settings.frame_ms,
+            on_exposure=write,
+            incidents=settings.incidents,
+        ) as rig,
     ):
         hook = Hook(
             profile=settings.profile,

@@ -19,6 +19,7 @@ from streamer.microscope.devices import (
     SampleStage,
     Splitter,
 )
+from streamer.microscope.incidents import NO_INCIDENTS, Incidents
 from streamer.microscope.unicore import EngineCore, open_core
 from streamer.profile import HardwareProfile, Scan
 from streamer.simulation import Light, Scene, SceneSettings
@@ -177,6 +178,7 @@ def open_rig(
     *,
     frame_ms: float | None = None,
     on_exposure: Callable[[ExposureRecord], None] | None = None,
+    incidents: Incidents = NO_INCIDENTS,
 ) -> Iterator[SimulatedRig]:
     """The microscope of `profile` in front of the specimen of `settings`; closing leaves the lasers dark.
 
@@ -186,6 +188,7 @@ def open_rig(
         frame_ms: time an exposure really takes; default the nominal frame time of the scan, by which
             the specimen's own clock advances in any case.
         on_exposure: told of every exposure as it is read out, on the engine's thread.
+        incidents: what goes wrong meanwhile.
 
     Raises:
         ProfileError: the profile lacks what a simulation needs.
@@ -200,6 +203,11 @@ def open_rig(
     def emitted() -> Light:
         return replace(light, excitation_uw=excitation.emitted, depletion_mw=depletion.emitted)
 
+    def exposed(exposure: ExposureRecord) -> None:
+        if on_exposure is not None:
+            on_exposure(exposure)
+        incidents.after(exposure.index + 1, core, "Excitation")
+
     camera = PointScanner(
         look=lambda: fields.at(*stage.get_position_um()),
         shape_yx=settings.shape_yx,
@@ -208,7 +216,7 @@ def open_rig(
         transmission=lambda: wheel.transmission,
         interval_ms=interval_ms,
         exposure_ms=interval_ms if frame_ms is None else frame_ms,
-        on_exposure=on_exposure,
+        on_exposure=exposed,
         splitter=splitter,
     )
     devices = {
