@@ -40,6 +40,7 @@ from streamer.pipeline import (
     split,
     views,
 )
+from streamer.pipeline.halves import Halver, Partner
 from streamer.profile import HardwareProfile, Ledger
 from streamer.recording import PackageUsed, RunInfo, profile_hash
 
@@ -84,6 +85,7 @@ class Stages:
     turns: Turns
     denoise: Callable[..., Denoised]
     segment: Callable[[Denoised], Result]
+    halves: Halver
     judge: Callable[[Result], tuple[Verdict, ...]]
     policy: Callable[[Frame, Sequence[Verdict]], Decision]
     checkpoint: Callable[[], Mapping[str, NDArray[Any]] | None]
@@ -138,6 +140,7 @@ class Composer:
         profile: thresholds, reactions, calibration.
         models: the networks.
         calibration: grey levels to photons; None takes the profile's.
+        halves_every: frames of a view from one whose photons are dealt into halves to the next; 0 for never.
 
     Raises:
         ProfileError: there is no calibration, and every network and guard of this version needs photons.
@@ -145,9 +148,14 @@ class Composer:
     """
 
     def __init__(
-        self, profile: HardwareProfile, models: Models, *, calibration: Calibration | None = None
+        self,
+        profile: HardwareProfile,
+        models: Models,
+        *,
+        calibration: Calibration | None = None,
+        halves_every: int = 0,
     ) -> None:
-        self.profile, self.models = profile, models
+        self.profile, self.models, self._halves_every = profile, models, halves_every
         self.calibration = calibration or _calibration_of(profile)
         #: Detection channels that a frame is cut into; none where it is not cut.
         self.channels = profile.detector.channels if profile.detector.splits else ()
@@ -185,6 +193,13 @@ class Composer:
         shown: Running[past.PastState, ..., NDArray[np.float32]] = Running(show, start.past)
         judge = Running(partial(views.step, guards=guards, images=frames), start.views)
         decide = Running(self._decide, start.policy)
+        halver = Halver(
+            Partner(network_for=denoiser, size_multiple=denoiser.package.size_multiple),
+            Partner(network_for=segmenter, size_multiple=segmenter.package.size_multiple),
+            every=self._halves_every,
+            read_noise_e=self.calibration.read_noise_e,
+            state=start.halves,
+        )
         return Stages(
             split=partial(split, channels=self.channels),
             turns=Turns(
@@ -200,10 +215,14 @@ class Composer:
                 shown=shown,
             ),
             segment=partial(segment, network_for=segmenter, size_multiple=segmenter.package.size_multiple),
+            halves=halver,
             judge=judge,
             policy=decide,
             checkpoint=Checkpoints(
-                lambda: RunState(views=judge.state, past=shown.state, policy=decide.state), guards
+                lambda: RunState(
+                    views=judge.state, past=shown.state, halves=halver.state, policy=decide.state
+                ),
+                guards,
             ),
         )
 

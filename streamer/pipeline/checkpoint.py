@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from streamer.errors import SourceError
 from streamer.guards import Guard, from_arrays, to_arrays
+from streamer.pipeline.halves import HalvesState
 from streamer.pipeline.past import PastState, PastView
 from streamer.pipeline.policy import PolicyState
 from streamer.pipeline.views import ViewsState, ViewState
@@ -24,10 +25,11 @@ Arrays = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunState:
-    """What a run remembers after a frame: what its guards do, its denoiser, its policy."""
+    """What a run remembers after a frame: what its guards do, its denoiser, its halves, its policy."""
 
     views: ViewsState = field(default_factory=ViewsState)
     past: PastState = field(default_factory=PastState)
+    halves: HalvesState = field(default_factory=HalvesState)
     policy: PolicyState = field(default_factory=PolicyState)
 
 
@@ -70,6 +72,8 @@ def stored(state: RunState, guards: Sequence[Guard[Any]]) -> Arrays:
         photons = {f"photons/{before}": image for before, image in enumerate(past.photons)}
         of_view = _with_key(key, past) | {"place": np.asarray(past.place)}
         arrays |= _under(f"past/views/{number}", of_view | photons)
+    for number, (key, frames) in enumerate(state.halves.seen.items()):
+        arrays |= _under(f"halves/{number}", {"key": np.asarray(key), "frames": np.asarray(frames)})
     return arrays
 
 
@@ -92,6 +96,9 @@ def restored(arrays: Arrays, guards: Sequence[Guard[Any]], policy: PolicyState) 
         return RunState(
             views=ViewsState(**_seq_of(arrays), views=views),
             past=PastState(**_seq_of(past), views=dict(map(_past_view, _numbered("views", past)))),
+            halves=HalvesState(
+                seen={str(of["key"]): int(of["frames"]) for of in _numbered("halves", arrays)}
+            ),
             policy=from_arrays(policy, _of("policy", arrays)),
         )
     except (KeyError, ValueError, TypeError) as error:

@@ -23,6 +23,18 @@ class Sink(Protocol):
     def put(self, outcome: Outcome) -> None: ...
 
 
+class Halving(Protocol):
+    """Deals a frame's photons out to two halves now and then; see `streamer.pipeline.halves`."""
+
+    def due(self, frame: Frame) -> bool:
+        """Whether it is this frame's turn; asked once of every frame, or part of one, that is processed."""
+        ...
+
+    def __call__(self, denoised: Denoised, result: Result) -> Result:
+        """The result with its halves."""
+        ...
+
+
 class Waiting(Protocol):
     """How far behind the pipeline is."""
 
@@ -44,13 +56,15 @@ def process(
     checkpoint: Callable[[], Mapping[str, NDArray[Any]] | None],
     sinks: Sequence[Sink],
     lag: Waiting,
+    halves: Halving | None = None,
 ) -> None:
     """Record, split into channels, denoise, segment, judge and decide, frame by frame.
 
     `record` keeps the camera's frame, untouched, before anything else happens to it. `split` says of what it
     could not cut. `turns` gives the frames back in their order, each as soon as what it is denoised with is
-    there. `judge` has one set of guards per view. Concurrency lives inside what is passed in: sources receive
-    ahead, sinks write behind.
+    there. `halves` adds to the results of some frames what guards need of a second inference. `judge` has one
+    set of guards per view. Concurrency lives inside what is passed in: sources receive ahead, sinks write
+    behind.
     """
 
     def take(frame: Frame) -> Cut:
@@ -66,6 +80,11 @@ def process(
             watch = Stopwatch()
             denoised = [watch.time("denoise", denoise, *part) for part in turn.parts]
             results = tuple(watch.time("segment", segment, image) for image in denoised)
+            if halves:
+                results = tuple(
+                    watch.time("halves", halves, image, result) if halves.due(result.frame) else result
+                    for image, result in zip(denoised, results, strict=True)
+                )
             judged = [watch.time("guards", judge, result) for result in results]
             verdicts = (*turn.verdicts, *(verdict for each in judged for verdict in each))
             decision = policy(frame, verdicts) if results else CONTINUE

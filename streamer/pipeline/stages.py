@@ -29,12 +29,14 @@ class Denoised:
         photons: [y, x] detected photons.
         image: [y, x] expected photons, as the network sees them.
         uncertainty: [y, x] standard deviation of `image` in photons, where the network gives one.
+        shown: [c, y, x] what the network was shown: the photons, and what belongs beside them.
     """
 
     frame: Frame
     photons: Image
     image: Image
     uncertainty: Image | None = None
+    shown: Image | None = None
 
 
 def alone(frame: Frame, photons: Image) -> Image:
@@ -58,20 +60,32 @@ def denoise(
     photons = calibration.to_photons(frame.pixels)
     seen_with = () if above is None else (calibration.to_photons(above.pixels),)
     images = shown(frame, photons, *seen_with)
-    expected, *sure = map(np.ascontiguousarray, _run(network_for, images, size_multiple))
-    return Denoised(frame=frame, photons=photons, image=expected, uncertainty=sure[0] if sure else None)
+    expected, *sure = map(np.ascontiguousarray, infer(network_for, images, size_multiple))
+    return Denoised(
+        frame=frame,
+        photons=photons,
+        image=expected,
+        uncertainty=sure[0] if sure else None,
+        shown=images,
+    )
 
 
 def segment(denoised: Denoised, *, network_for: NetworkFor, size_multiple: int) -> Result:
     """The most probable class of every pixel, from the denoised image."""
-    probabilities = _run(network_for, denoised.image[None], size_multiple)  # [class, y, x]
     return Result(
         frame=denoised.frame,
         photons=denoised.photons,
         denoised=denoised.image,
-        labels=probabilities.argmax(axis=0).astype(np.uint8),
+        labels=classes(network_for, denoised.image, size_multiple),
         uncertainty=denoised.uncertainty,
     )
+
+
+def classes(network_for: NetworkFor, image: Image, size_multiple: int) -> NDArray[np.uint8]:
+    """[y, x] most probable class of every pixel of a denoised image."""
+    probabilities = infer(network_for, image[None], size_multiple)  # [class, y, x]
+    most_probable: NDArray[np.uint8] = probabilities.argmax(axis=0).astype(np.uint8)
+    return most_probable
 
 
 def padded_shape(shape: tuple[int, int], multiple: int) -> tuple[int, int]:
@@ -80,7 +94,7 @@ def padded_shape(shape: tuple[int, int], multiple: int) -> tuple[int, int]:
     return y + -y % multiple, x + -x % multiple
 
 
-def _run(network_for: NetworkFor, images: Image, multiple: int) -> Image:
+def infer(network_for: NetworkFor, images: Image, multiple: int) -> Image:
     """[c, y, x] through a network, reflect-padded at the far edges; [k, y, x]."""
     _, y, x = images.shape
     padded_y, padded_x = padded_shape((y, x), multiple)
