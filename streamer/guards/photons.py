@@ -11,16 +11,8 @@ from numpy.typing import NDArray
 
 from streamer.core import Result, Status, Verdict
 from streamer.guards.base import BOX, is_finite, not_judged
+from streamer.guards.light import MEMORY, Light, Tiles, light_of, remembered
 from streamer.metrics import foreground_tiles, tile_sums
-
-Tiles = NDArray[np.float64]
-
-#: Share of the tiles that gives the background.
-DARKEST = 0.2
-#: Frames over which the memory of where it is bright and dark fades.
-MEMORY = 3
-#: Bright tiles stand clear of the background when above it by so many standard errors.
-CLEAR = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -42,20 +34,6 @@ class PhotonsState:
     medians: NDArray[np.float64]
     levels: NDArray[np.float64]
     evidence: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Light:
-    """One frame's light: counts of bright tiles, background photons per tile, variance of that mean."""
-
-    bright: NDArray[np.float64]
-    background: float
-    variance: float
-
-    @property
-    def level(self) -> float:
-        """Photons per bright tile above background."""
-        return float(self.bright.mean()) - self.background
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +98,7 @@ class Photons:
         if not is_finite(result):
             return state, not_judged(self.name)
         tiles, before = tile_sums(result.photons, BOX), state.recent
-        recent = before + (tiles - before) / MEMORY if before.size else tiles
-        state = replace(state, seen=state.seen + 1, recent=recent)
+        state = replace(state, seen=state.seen + 1, recent=remembered(tiles, before))
         if state.seen <= MEMORY:
             return state, self._say("pass", None, "finding out where it is bright, before the baseline")
         if state.medians.size < self.baseline_frames:
@@ -134,7 +111,7 @@ class Photons:
         """Add a frame to the baseline, unless it shows no foreground."""
         foreground = tiles[drawn]
         light = self._light(tiles, before, foreground.size) if foreground.size >= self.tiles_min else None
-        if light is None or not _stands_clear(light):
+        if light is None or not light.stands_clear:
             return state, self._say("flag", None, "no foreground yet from which to take a baseline")
         median = float(np.median(foreground))
         state = replace(
@@ -147,28 +124,21 @@ class Photons:
         count = f"frame {state.medians.size} of {self.baseline_frames} of the baseline"
         return state, self._say(status, median, f"{median:.3g} photons per foreground box; {count}")
 
-    def _test(self, state: PhotonsState, light: _Light) -> tuple[PhotonsState, Verdict]:
+    def _test(self, state: PhotonsState, light: Light) -> tuple[PhotonsState, Verdict]:
         """Compare with the baseline, and test against the floor."""
         median, level = float(state.medians.mean()), float(state.levels.mean())
         gained = self._log_e_value(light, level * self.floor / median)
         state = replace(state, evidence=min(max(0.0, state.evidence + gained), self._threshold))
-        return state, self._verdict(state.evidence, median, light.level / level, light.background)
+        return state, self._verdict(state.evidence, median, max(light.level / level, 0.0), light.background)
 
-    def _light(self, tiles: Tiles, before: Tiles, bright: int) -> _Light:
-        """Sort the tiles by how bright they were before."""
-        dark = tiles[before <= np.quantile(before, DARKEST)]
-        background = max(float(dark.mean()), 0.0)
-        return _Light(
-            bright=tiles[before >= np.partition(before, -bright, axis=None)[-bright]],
-            background=background,
-            variance=(background + (BOX * self.read_noise_e) ** 2) / dark.size,
-        )
+    def _light(self, tiles: Tiles, before: Tiles, bright: int) -> Light:
+        return light_of(tiles, before, bright, self.read_noise_e)
 
     @property
     def _threshold(self) -> float:
         return math.log(self.planned_frames / self.false_alarm_rate)
 
-    def _log_e_value(self, light: _Light, at_floor: float) -> float:
+    def _log_e_value(self, light: Light, at_floor: float) -> float:
         """Log evidence of one frame that its bright tiles expect less than at the tolerated floor.
 
         `at_floor` is the expectation per bright tile above background that belongs to the floor.
@@ -210,9 +180,3 @@ class Photons:
             meaning=meaning,
             values=values,
         )
-
-
-def _stands_clear(light: _Light) -> bool:
-    """Whether the bright tiles are above the background by more than chance."""
-    error = math.sqrt(max(float(light.bright.mean()), 0.0) / light.bright.size + light.variance)
-    return light.level > CLEAR * error
