@@ -1,0 +1,72 @@
+"""Sums over tiles, and whether an image is finite: what every guard asks of every frame, compiled."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.metrics.compiled import compiled, plain
+
+#: Bits of a float32's exponent: all set in what is infinite or not a number.
+_EXPONENT = 0x7F80_0000
+
+
+def all_finite(image: NDArray[np.float32]) -> bool:
+    """Whether no value of a [y, x] image is infinite or not a number."""
+    return not _bad(plain(image).view(np.int32).ravel())
+
+
+def sums_of_tiles(photons: NDArray[np.float32], size: int) -> NDArray[np.float64]:
+    """Sums of the `size` x `size` tiles of an image, [tile y, tile x]; what fills no tile is left out."""
+    return _sums(plain(photons), size)
+
+
+def drawn_pixels(labels: NDArray[np.uint8], size: int) -> NDArray[np.int64]:
+    """Labelled pixels of the `size` x `size` tiles of [y, x] classes; what fills no tile is left out."""
+    return _drawn(np.require(labels, np.uint8, ["C", "W"]), size)
+
+
+@compiled
+def _bad(bits: NDArray[np.int32]) -> bool:
+    found = 0
+    for i in range(bits.size):
+        found += (bits[i] & _EXPONENT) == _EXPONENT
+    return found > 0
+
+
+@compiled
+def _sums(photons: NDArray[np.float32], size: int) -> NDArray[np.float64]:
+    rows, columns = photons.shape[0] // size, photons.shape[1] // size
+    out = np.zeros((rows, columns))
+    sums = np.zeros(columns * size)
+    for tile in range(rows):
+        sums[:] = 0.0
+        for y in range(tile * size, (tile + 1) * size):
+            row = photons[y]
+            for x in range(sums.size):
+                sums[x] += row[x]
+        for column in range(columns):
+            total = 0.0
+            for x in range(column * size, (column + 1) * size):
+                total += sums[x]
+            out[tile, column] = total
+    return out
+
+
+@compiled
+def _drawn(labels: NDArray[np.uint8], size: int) -> NDArray[np.int64]:
+    rows, columns = labels.shape[0] // size, labels.shape[1] // size
+    out = np.zeros((rows, columns), np.int64)
+    sums = np.zeros(columns * size, np.int32)
+    for tile in range(rows):
+        sums[:] = 0
+        for y in range(tile * size, (tile + 1) * size):
+            row = labels[y]
+            for x in range(sums.size):
+                sums[x] += row[x] != 0
+        for column in range(columns):
+            total = 0
+            for x in range(column * size, (column + 1) * size):
+                total += sums[x]
+            out[tile, column] = total
+    return out
