@@ -108,7 +108,7 @@ class Scene:
     *Cannot see:* defocus of less than about 0.35 um in a simulated STED image of 20 nm pixels (there
     sharpness falls by 15 %, at 0.5 um by 26 %); in which direction focus was lost; drift of less than about 3
     pixels in fields of 600 x 600, 6 in 300 x 300 (median error over 60 to 130 simulated frames at 4.6 s; a
-    sparse field erred by up to 55), for the specimen's own motion counts as drift; movement by more than 12
+    sparse field erred by up to 59), for the specimen's own motion counts as drift; movement by more than 12
     pixels from one frame to the next, after which the place is kept until the field agrees again; movement
     by a quarter of a small field is underestimated by a seventh. Bleaching to the model's floor takes area.
 
