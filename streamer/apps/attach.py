@@ -70,6 +70,30 @@ def _the_one_going_on() -> Attached | list[Going]:
     return Attached(run=runs[0].run, going=runs[0])
 
 
+def check_page(url: str) -> str:
+    """Ask a page elsewhere whether it is there and takes this link.
+
+    Gives what the user should know of it in words, or nothing.
+
+    Args:
+        url: its address with its token.
+
+    Raises:
+        UsageError: the link is none.
+        LinkError: nobody answers there, or the token is not right.
+    """
+    try:
+        from streamer.preview.remote import RemoteFeed, UntrustedError  # not in the base install
+
+        with RemoteFeed(url) as remote:
+            remote.check(PAGE_ANSWERS_S)
+    except ImportError:
+        return ""
+    except UntrustedError as error:  # of another certificate than ours, browsers know or ask
+        return f"not checked: {error}"
+    return ""
+
+
 def page_of(going: Going) -> str:
     """Address of the page that a run has already; empty without one that answers."""
     parts = urlsplit(going.page)

@@ -22,6 +22,7 @@ from streamer.errors import StreamerError
 from streamer.microscope import MicroscopeSettings, microscope_process, planned_light, scene_settings
 from streamer.profile import load_profile
 from streamer.recording import RunFolder, iter_lines, open_raw
+from streamer.shell import quoted
 from streamer.simulation import bleaching_for, frame_dose_uw_us, survival_at
 
 #: The bleaching that `--bleaching 1` stands for leaves this share of the dye alive at this frame: hours at
@@ -169,7 +170,7 @@ def _with_kept_frames(error: StreamerError, seen: dict[str, Any]) -> StreamerErr
     if not hook["kept"]:
         return error
     counts = f"{hook['acknowledged']} of {seen['acquired']} frames are in the recording"
-    rescue = f"streamer replay {hook['kept']} --profile {hook['profile']}"
+    rescue = f"streamer replay {quoted(hook['kept'])} --profile {quoted(hook['profile'])}"
     told = StreamerError(f"{error}; {counts}, the others in {hook['kept']}: {rescue}")
     told.exit_code = error.exit_code
     return told

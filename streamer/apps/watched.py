@@ -14,6 +14,7 @@ from streamer.apps.page import Page, PageOptions, PageOrder
 from streamer.apps.registry import Entry, Going
 from streamer.errors import StreamerError
 from streamer.recording import RunFolder
+from streamer.shell import quoted
 
 #: Browsers that would take the terminal over; they show no picture either.
 TEXT_BROWSERS = ("www-browser", "links", "elinks", "lynx", "w3m")
@@ -105,7 +106,10 @@ class Watched:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """The run is over: nobody finds it among those that go on, and its page ends."""
+        """The run is over: nobody finds it among those that go on, and its page ends.
+
+        A run that ended in an error, or was interrupted before its first frame, gets no report.
+        """
         try:
             if kind is None or (kind is KeyboardInterrupt and _has_frames(self._run)):
                 self._write_report()  # while the page shows how the run ended
@@ -135,7 +139,7 @@ def open_browser(url: str) -> bool:
 
 def write_its_report(run: Path, on_words: Say) -> Path | None:
     """The report of a run that has ended; what keeps it from being written is said, and no error."""
-    later = f"`streamer report {run}` makes one"
+    later = f"`streamer report {quoted(run)}` makes one"
     try:
         from streamer.report import write_report  # not in the base install
 

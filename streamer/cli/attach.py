@@ -11,6 +11,7 @@ import typer
 from streamer.cli import options
 from streamer.cli.groups import Page, grouped
 from streamer.errors import UsageError
+from streamer.shell import quoted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -69,13 +70,13 @@ def _choice(runs: list[Going]) -> list[str]:
     lines = [f"{len(runs)} runs go on here; look at one of them:"]
     for going in runs:
         since = time.strftime("%H:%M", time.localtime(going.started_wall_s))
-        lines.append(f"  streamer attach {going.run}  ({going.command}, since {since})")
+        lines.append(f"  streamer attach {quoted(going.run)}  ({going.command}, since {since})")
     return lines
 
 
 def _in_browser(found: Attached, page: Page, *, control: bool, opens: bool, console: Console) -> None:
     """Show the page that there is; a recording without one gets one of its own, until Ctrl-C."""
-    from streamer.apps.attach import page_of, show_page
+    from streamer.apps.attach import check_page, page_of, show_page
     from streamer.apps.watched import open_browser
 
     say = options.say_to(console)
@@ -88,6 +89,8 @@ def _in_browser(found: Attached, page: Page, *, control: bool, opens: bool, cons
     if found.url:
         if control or page != Page():
             raise UsageError(f"{found.url}: is served elsewhere; leave out --control and the page's options")
+        if not_checked := check_page(found.url):
+            say([not_checked])
         return show(found.url)
     own = control or page != Page()
     if found.going and not own and (url := page_of(found.going)):

@@ -9,6 +9,7 @@ import typer
 
 from streamer.cli import options
 from streamer.cli.groups import Networks, RunPage, Telling, grouped
+from streamer.shell import quoted
 
 
 @grouped
@@ -106,6 +107,6 @@ def _in_words(report: dict[str, Any]) -> str:
             f"queue at most {report['waiting_max']}",
             f"recording: {report['recording']}",
             *options.afterwards(report["recording"], report["report"]),
-            f"replay it: streamer replay {report['recording']}",
+            f"replay it: streamer replay {quoted(report['recording'])}",
         ]
     )

@@ -57,6 +57,18 @@ def _options(group: Any) -> list[inspect.Parameter]:
     ]
 
 
+def _not_empty(context: typer.Context, parameter: typer.CallbackParam, value: str) -> str:
+    """Refuse an option that is given, but with nothing: somebody relies on it."""
+    source = context.get_parameter_source(parameter.name or "")
+    if not value.strip() and source is not None and source.name != "DEFAULT":
+        option = max(parameter.opts, key=len)
+        raise UsageError(
+            f"{option}: is empty, so nobody would be told; is a variable of your shell not set? "
+            "Give a command or an address, or leave the option out"
+        )
+    return value
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Networks:
     """Which networks, and how they are computed."""
@@ -171,12 +183,13 @@ class RunPage(Page):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Telling:
-    """Whom else a run tells what it does."""
+    """Whom else a run tells what it does; nobody where an option is not given."""
 
     on_stop: Annotated[
         str,
         typer.Option(
             metavar="CMD|URL",
+            callback=_not_empty,
             help="Command or address that is told when the run is stopped or fails.",
             rich_help_panel=_TELL,
         ),
@@ -185,6 +198,7 @@ class Telling:
         str,
         typer.Option(
             metavar="CMD|URL",
+            callback=_not_empty,
             help="Command or address that is told each decision but to go on.",
             rich_help_panel=_TELL,
         ),

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from streamer.shell import quoted
+
 app = typer.Typer(no_args_is_help=True, help="Keys for a microscope and a processor on two machines.")
 
 
@@ -26,5 +28,5 @@ def new(
     from streamer.wire import new_keys
 
     processor, hook = new_keys(out)
-    typer.echo(f"{processor}  stays with the processor: streamer live --keys {processor}")
+    typer.echo(f"{processor}  stays with the processor: streamer live --keys {quoted(processor)}")
     typer.echo(f"{hook}  goes to the microscope, by a safe way: Hook(..., keys={str(hook)!r})")

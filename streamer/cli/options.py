@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal
 import typer
 from rich.console import Console
 
+from streamer.shell import quoted
+
 EXIT_CTRL_C = 130
 
 Model = Annotated[str | None, typer.Option(help="Denoiser: id or folder of a model package.")]
@@ -52,6 +54,10 @@ def interruptible(out: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
+        # The user has been heard: another Ctrl-C would only tear the end of Python's own, which waits for
+        # processes that close the recording. Being asked to terminate still ends that.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         typer.echo(f"interrupted{_left(out)}", err=True)
         raise typer.Exit(EXIT_CTRL_C) from None
 
@@ -62,7 +68,9 @@ def _left(out: Path) -> str:
         state = json.loads((out / "run.json").read_bytes())["state"]
     except (OSError, ValueError, KeyError):
         return ""
-    return f"; {out} is closed" if state == "closed" else f"; streamer live --resume {out} goes on in it"
+    if state == "closed":
+        return f"; {out} is closed"
+    return f"; streamer live --resume {quoted(out)} goes on in it"
 
 
 def say_to(console: Console) -> Callable[[list[str]], None]:
@@ -72,7 +80,7 @@ def say_to(console: Console) -> Callable[[list[str]], None]:
 
 def afterwards(recording: object, report: object) -> list[str]:
     """Where a run is to be looked at once it is over."""
-    return [*([f"report: {report}"] if report else []), f"look back: streamer attach {recording}"]
+    return [*([f"report: {report}"] if report else []), f"look back: streamer attach {quoted(recording)}"]
 
 
 def in_words(summary: Mapping[str, Any]) -> str:

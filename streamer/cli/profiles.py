@@ -23,6 +23,7 @@ from streamer.profile import (
     reference,
 )
 from streamer.resources import search_path
+from streamer.shell import quoted
 
 app = typer.Typer(no_args_is_help=True, help="Hardware profiles: one TOML file per rig.")
 
@@ -140,7 +141,7 @@ def new(
     load_profile(path)  # what was written is sound, or the user is told now
     if hidden and list_profiles().get(name) == path:
         typer.echo(f"from now on --profile {name} is this one, no longer {hidden}", err=True)
-    typer.echo(f"{path}\nreplace what is unknown there, then: streamer profiles check {path}")
+    typer.echo(f"{path}\nreplace what is unknown there, then: streamer profiles check {quoted(path)}")
 
 
 def _write_new(path: Path, text: str) -> None:

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from streamer.cli import options
 from streamer.cli import train_options as of
 from streamer.errors import UsageError
+from streamer.shell import quoted
 
 #: Default peak of the learning rate of a training that goes on from a package.
 FINE_TUNING_RATE = 1e-4
@@ -185,7 +186,9 @@ def _command(told: Mapping[str, Any]) -> str:
         if isinstance(value, bool):
             words.append(f"--{flag}" if value else f"--no-{flag}")
             continue
-        words += [f"--{flag} {Path(str(each)).name}" for each in (value if name == "noisy" else [value])]
+        words += [
+            f"--{flag} {quoted(Path(str(each)).name)}" for each in (value if name == "noisy" else [value])
+        ]
     return f"streamer train {' '.join(words)}"
 
 
@@ -211,15 +214,17 @@ def _in_words(scores: Mapping[str, Any]) -> str:
 
 def _next(folder: Path, typed: Mapping[str, Any]) -> str:
     """The command that judges the model, on images of its own kind."""
-    judge = f"streamer evaluate {folder}"
+    judge = f"streamer evaluate {quoted(folder)}"
     if not typed.keys() & {"pairs", "low", "noisy"}:
         return judge
-    photons = "".join(f" --{name} {typed[name]}" for name in ("profile", "offset", "gain") if name in typed)
+    photons = "".join(
+        f" --{name} {quoted(typed[name])}" for name in ("profile", "offset", "gain") if name in typed
+    )
     if "profile" not in typed:
         photons += " --pixel-nm NM"
     pairs = typed.get("pairs") or _folder_of_pairs(typed)
     if pairs:
-        return f"{judge} --pairs {pairs}{photons}"
+        return f"{judge} --pairs {quoted(pairs)}{photons}"
     missing = (
         "noisy images hold no truth to judge by; pairs do" if "noisy" in typed else "pairs in one folder"
     )

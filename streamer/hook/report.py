@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from streamer.shell import quoted
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HookReport:
@@ -68,6 +70,7 @@ class HookReport:
         if self.problem:
             yield f"the processor did not take the whole run: {self.problem}"
         if self.kept:
-            yield f"frames in no recording are kept: streamer replay {self.kept} --profile {self.profile}"
+            rescue = f"streamer replay {quoted(self.kept)} --profile {quoted(self.profile)}"
+            yield f"frames in no recording are kept: {rescue}"
         if self.lost:
             yield f"{self.lost} of {self.acquired} frames are lost: memory and spool were full"

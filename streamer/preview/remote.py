@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import time
 from contextlib import ExitStack, suppress
 from types import TracebackType
@@ -30,6 +31,14 @@ _IMAGE = {"type": "view", "seq": None, "width": IMAGE_PX, "height": IMAGE_PX, "r
 _LAYERS = ["raw", "denoised", "trust"]
 
 
+#: What OpenSSL calls a certificate for another name or address, and one whose time is over.
+_OTHER_NAME, _EXPIRED = (62, 64), 10
+
+
+class UntrustedError(LinkError):
+    """A page whose certificate this machine has no reason to trust."""
+
+
 class RemoteFeed:
     """The snapshots, and the glances beside them, of the page at `url`; a lost connection is made again.
 
@@ -39,6 +48,7 @@ class RemoteFeed:
 
     Raises:
         UsageError: the link is none, or has no token.
+        UntrustedError: its certificate is not trusted on this machine.
         LinkError: nobody answers there, or the token is not right.
     """
 
@@ -54,6 +64,8 @@ class RemoteFeed:
         self.junk = 0
         try:
             self._connect(timeout_s)
+        except ssl.SSLCertVerificationError as error:
+            raise UntrustedError(f"{self._place}: {_not_trusted(error)}") from None
         except OSError as error:
             words = f"{self._place}: nobody answers ({error}); is the run still going on, and the link right?"
             raise LinkError(words) from None
@@ -62,6 +74,18 @@ class RemoteFeed:
     def ended(self) -> bool:
         """Whether the page says that nothing follows."""
         return self._told.link == "closed"
+
+    def check(self, timeout_s: float) -> None:
+        """Wait until the page has said something, at most `timeout_s`: a token is refused only then.
+
+        Raises:
+            LinkError: the page does not let this program in.
+        """
+        deadline_s = time.monotonic() + timeout_s
+        while self._socket is not None and (left_s := deadline_s - time.monotonic()) > 0:
+            if (message := self._heard(left_s)) is not None:
+                self._take(message)
+                return
 
     def newest(self, timeout_s: float) -> Snapshot | None:
         """The newest snapshot not seen yet; None when none came in time.
@@ -196,6 +220,17 @@ class RemoteFeed:
 
     def _refusal(self, code: int) -> str:
         return f"{self._place}: {_REFUSED[code]}; copy the whole link that the run prints behind `watch:`"
+
+
+def _not_trusted(error: ssl.SSLCertVerificationError) -> str:
+    """Why a page's certificate is not trusted, and what to do."""
+    why = error.verify_message.rstrip(".")
+    if error.verify_code in _OTHER_NAME:
+        return f"its certificate is for another name ({why}); use a link with the name that it was made for"
+    if error.verify_code == _EXPIRED:
+        return f"its certificate is out of date ({why}); start the run with a new one"
+    cure = "copy the certificate here and trust it: SSL_CERT_FILE=cert.pem in the environment of this command"
+    return f"its certificate is not trusted on this machine ({why}); {cure}"
 
 
 def _parsed(url: str) -> tuple[str, str, str]:

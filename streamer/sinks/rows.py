@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -70,9 +71,12 @@ class DecisionsSink:
         LineWriter(run.decisions).close()
 
     def put(self, outcome: Outcome) -> None:
-        """Write the outcome's decision, if there is something to do."""
+        """Write the outcome's decision, if there is something to do; `decided_wall_s` says when that was.
+
+        A run that lags decides on a frame long after the frame's own `wall_time_s`.
+        """
         if outcome.decision.action != "continue" or outcome.decision.withheld:
-            self._append(decision_row(outcome))
+            self._append({**decision_row(outcome), "decided_wall_s": time.time()})
 
     def put_done(self, done: Mapping[str, Any]) -> None:
         """Write what the microscope really did; from any thread, also after the close."""

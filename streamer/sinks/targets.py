@@ -15,7 +15,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import IO
 from urllib.parse import urlsplit
@@ -120,13 +120,11 @@ def post(url: str, notice: Notice, timeout_s: float) -> str:
         return f"it cannot be reached: {type(error).__name__}: {cleaned(str(error), 200)}"
 
 
-def run_command(
-    command: str, notice: Notice, timeout_s: float, over: Callable[[], bool] = lambda: False
-) -> str:
+def run_command(command: str, notice: Notice, timeout_s: float) -> str:
     """Run a command, without a shell, with a notice on its stdin; why it failed, empty if it did not.
 
     `STREAMER_ACTION`, `STREAMER_REASON` and `STREAMER_RUN` are in its environment. It is killed with all
-    that it started when its time, or that of the run, is over.
+    that it started when its time is over.
     """
     told = {
         "STREAMER_ACTION": notice.action,
@@ -151,7 +149,7 @@ def run_command(
     reader = threading.Thread(target=_keep_last, args=(process.stderr, complaint), daemon=True)
     reader.start()
     until_s = time.monotonic() + timeout_s
-    while process.poll() is None and time.monotonic() < until_s and not over():
+    while process.poll() is None and time.monotonic() < until_s:
         time.sleep(0.02)
     is_late = process.poll() is None
     if is_late:

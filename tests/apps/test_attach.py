@@ -23,12 +23,15 @@ from apps_cli import run_cli
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
-from streamer.apps.attach import Attached, find, page_of, show_in_terminal, show_page
+from streamer.apps.attach import Attached, check_page, find, page_of, show_in_terminal, show_page
 from streamer.apps.page import PageOptions
 from streamer.apps.registry import Entry, Going
+from streamer.apps.watched import NOT_WATCHED, Watched
 from streamer.cli.main import app
-from streamer.errors import SourceError, UsageError
+from streamer.errors import LinkError, SourceError, UsageError
+from streamer.preview.server import PageSettings, serve
 from streamer.recording import RunFolder, RunInfo, close_run, create_run
+from tests.preview.server.pages import certificate_in
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and nice are POSIX")
 
@@ -238,6 +241,60 @@ def test_a_recording_of_another_version_is_refused_with_the_cure(closed: Path) -
 def test_a_page_that_does_not_answer_is_none() -> None:
     assert page_of(Going(run=Path(), page="http://127.0.0.1:9/?token=t")) == ""
     assert page_of(Going(run=Path())) == ""
+
+
+@contextmanager
+def served(run: Path, **how: Any) -> Iterator[str]:
+    """A page of a recording; its address."""
+    urls: list[str] = []
+    over = threading.Event()
+    settings = PageSettings(run=run, token="a-token-of-the-tests", **how)
+    how_long = {"on_ready": urls.append, "stop": over.is_set}
+    thread = threading.Thread(target=serve, args=(settings,), kwargs=how_long)
+    thread.start()
+    try:
+        yield until(lambda: urls)[0]
+    finally:
+        over.set()
+        thread.join(20)
+
+
+@pytest.mark.parametrize("option", ["--no-browser", "--terminal"])
+def test_an_address_that_leads_nowhere_is_said_before_it_is_shown(
+    option: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)  # this process keeps its own
+    with pytest.raises(LinkError, match=r"nobody answers .* is the run still going on"):
+        app(["attach", "http://127.0.0.1:1/?token=t", option], standalone_mode=False)
+    assert "watch:" not in capsys.readouterr().out
+
+
+def test_a_wrong_token_is_said_before_the_address_is_shown(
+    closed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(signal, "signal", lambda number, handler: None)  # this process keeps its own
+    with served(closed) as url:
+        with pytest.raises(LinkError, match="the token is not right; copy the whole link"):
+            app(["attach", url + "x", "--no-browser"], standalone_mode=False)
+        assert "watch:" not in capsys.readouterr().out
+        app(["attach", url, "--no-browser"], standalone_mode=False)
+        assert capsys.readouterr().out.strip() == f"watch: {url}"
+
+
+def test_a_page_whose_certificate_only_browsers_know_is_shown_with_a_word(
+    closed: Path, tmp_path: Path
+) -> None:
+    certificate, key = certificate_in(tmp_path)
+    with served(closed, certificate=certificate, certificate_key=key) as url:
+        assert check_page(url).startswith(f"not checked: {url.split('?')[0]}: its certificate is not trusted")
+
+
+def test_a_run_that_is_interrupted_before_its_first_frame_gets_no_report(closed: Path) -> None:
+    words: list[str] = []
+    with pytest.raises(KeyboardInterrupt), Watched(closed, "live", NOT_WATCHED, words.extend) as watched:
+        raise KeyboardInterrupt
+    assert (watched.report, words) == (None, [])
+    assert not (closed / "report.html").exists()
 
 
 def test_control_is_lent_only_by_runs_that_were_started_with_it(closed: Path) -> None:

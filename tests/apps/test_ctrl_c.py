@@ -102,3 +102,26 @@ def test_a_processor_without_a_hook_ends_with_the_command_that_started_it(tmp_pa
     assert gone
     assert not alive
     assert json.loads((out / "run.json").read_text())["state"] == "closed"
+
+
+def test_a_further_ctrl_c_while_the_command_ends_leaves_no_traceback(tmp_path: Path) -> None:
+    """Python's own end waits for processes, where a Ctrl-C was printed as an ignored exception."""
+    script = """
+import atexit, os, signal
+from pathlib import Path
+import typer
+from streamer.cli import options
+
+app = typer.Typer()
+
+@app.command()
+def command() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    atexit.register(os.kill, os.getpid(), signal.SIGINT)
+    with options.interruptible(Path("run")):
+        raise KeyboardInterrupt
+
+app()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stderr.strip()) == (130, "interrupted")

@@ -15,6 +15,7 @@ from streamer.apps.page import PageOptions
 from streamer.apps.watched import Watching
 from streamer.cli import options
 from streamer.cli.groups import Networks, RunPage, grouped
+from streamer.cli.main import app
 from streamer.errors import UsageError
 
 PAGE_OPTIONS = ("--page", "--page-host", "--page-cert", "--page-key", "--page-origin", "--behind-proxy")
@@ -101,6 +102,16 @@ def test_when_a_run_has_a_page(page: RunPage, by_default: bool, watching: Watchi
 def test_a_page_is_wanted_or_not(page: RunPage) -> None:
     with pytest.raises(UsageError, match=r"--no-page and --(page|open): give one of them"):
         page.watching(by_default=True)
+
+
+@pytest.mark.parametrize("option", ["--on-stop", "--on-decision"])
+@pytest.mark.parametrize("command", ["live", "demo"])
+@pytest.mark.parametrize("nothing", ["", "  "], ids=["empty", "blank"])
+def test_who_is_to_be_told_is_somebody_or_not_given(command: str, option: str, nothing: str) -> None:
+    """A variable of the shell that is not set must not be taken for a wish that nobody is told."""
+    with pytest.raises(UsageError, match=f"{option}: is empty, .* or leave the option out") as refused:
+        app([command, option, nothing], standalone_mode=False)
+    assert refused.value.exit_code == 2
 
 
 def test_networks_are_handed_on() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 import threading
@@ -313,12 +314,12 @@ def test_without_a_processor_every_frame_is_kept_on_disk(tmp_path: Path) -> None
 def test_what_the_user_must_know_is_logged_at_the_end(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    hook = Hook("rig.toml", "tcp://127.0.0.1:9", spool_dir=tmp_path)
+    hook = Hook("rig.toml", "tcp://127.0.0.1:9", spool_dir=tmp_path / "my spool")
     hook.image_process_fn(image(0), {})
     hook.image_process_fn(None, {})
     lines = list(hook.close(timeout_s=0.2).complaints())
     assert ["1 images were not streamed" in lines[0], "no sign of a processor" in lines[1]] == [True, True]
-    assert f"streamer replay {hook.report().kept}" in lines[2]
+    assert f"streamer replay {shlex.quote(str(hook.report().kept))} --profile rig.toml" in lines[2]
     hook.__exit__(None, None, None)
     assert [record.message for record in caplog.records] == lines
 

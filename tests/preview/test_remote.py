@@ -21,20 +21,21 @@ from websockets.sync.server import Server, ServerConnection, serve
 from written_run import growing_run, outcome, write_run
 
 from streamer.errors import LinkError, UsageError
-from streamer.preview.remote import RemoteFeed
+from streamer.preview.remote import RemoteFeed, UntrustedError
 from streamer.preview.server import PageSettings
 from streamer.preview.server import serve as serve_page
 from streamer.preview.told import PIXELS_MAX, Told, parse_image
+from tests.preview.server.pages import certificate_in
 
 TOKEN = "a-token-of-tests"
 
 
 @contextmanager
-def page(run: Path, port: int = 0) -> Iterator[str]:
+def page(run: Path, port: int = 0, **how: Any) -> Iterator[str]:
     """The product's own page of a recording; its link."""
     links: list[str] = []
     over = threading.Event()
-    settings = PageSettings(run=run, token=TOKEN, port=port)
+    settings = PageSettings(run=run, token=TOKEN, port=port, **how)
     server = threading.Thread(
         target=serve_page, args=(settings,), kwargs={"on_ready": links.append, "stop": over.is_set}
     )
@@ -106,6 +107,21 @@ def test_a_page_that_dies_and_comes_back_is_found_again_and_the_run_goes_on(tmp_
 def test_a_wrong_token_is_said_with_its_cure(recording: Path) -> None:
     with page(recording) as link, pytest.raises(LinkError, match="token is not right; copy the whole link"):
         RemoteFeed(link.replace(TOKEN, "wrong")).newest(5.0)
+
+
+def test_a_certificate_that_is_not_trusted_is_said_with_a_cure_that_cures(
+    recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, key = certificate_in(tmp_path)
+    with page(recording, certificate=certificate, certificate_key=key) as link:
+        with pytest.raises(UntrustedError, match=r"not trusted on this machine .*SSL_CERT_FILE=cert\.pem"):
+            RemoteFeed(link)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        with pytest.raises(UntrustedError, match=r"for another name .* the name that it was made for"):
+            RemoteFeed(link.replace("127.0.0.1", "localhost"))
+        with RemoteFeed(link) as feed:
+            feed.check(20.0)
+            assert feed.newest(20.0) is not None
 
 
 def test_nobody_there_is_said_in_one_line() -> None:

@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,8 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Answering)
         self.told: list[dict[str, Any]] = []
         self.paths: list[str] = []
-        self.over = threading.Event()
+        self.over, self.first = threading.Event(), threading.Event()
+        self.taking = threading.Lock()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Clients that go away are what is tested here."""
@@ -55,12 +56,17 @@ class Answering(BaseHTTPRequestHandler):
     server: Server
 
     def do_POST(self) -> None:
-        self.server.paths.append(self.path)
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.told.append(json.loads(body))
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with self.server.taking:
+            self.server.paths.append(self.path)
+            self.server.told.append(body)
         what, _, argument = self.path[1:].partition("/")
         if what == "hang":
             self.server.over.wait(30)
+        elif what == "second-hangs":
+            (self.server.first if len(self.server.told) == 1 else self.server.over).wait(30)
+            self.send_response(200)
+            self.end_headers()
         elif what == "drip":  # a byte now and then: never silent, never done
             self.wfile.write(b"HTTP/1.1 200 OK\r\n")
             while not self.server.over.wait(0.05):
@@ -91,6 +97,7 @@ def server() -> Iterator[Server]:
     thread.start()
     yield server
     server.over.set()
+    server.first.set()
     server.shutdown()
     thread.join()
     server.server_close()
@@ -215,6 +222,13 @@ class Told:
         )
 
 
+def until(true: Callable[[], Any]) -> None:
+    deadline_s = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline_s, "it did not come true"
+        time.sleep(0.01)
+
+
 def outcome(seq: int, action: Any, *verdicts: Verdict) -> Outcome:
     decision = Decision(action=action, reason=f"{action} it", evidence=verdicts)
     return Outcome(frame=Frame(pixels=np.zeros((2, 2), np.uint16), seq=seq), decision=decision)
@@ -233,7 +247,8 @@ def test_stops_go_to_the_one_every_decision_and_request_to_the_other(server: Ser
     notifier.finish()
     sent = list(zip(server.paths, (notice["seq"] for notice in server.told), strict=True))
     at = {path: [seq for to, seq in sent if to == path] for path in server.paths}
-    assert at == {"/200/stop": [3, 5, 6], "/200/decision": [2, 3, 4, 5]}
+    assert at["/200/decision"] == [2, 3, 4, 5]
+    assert sorted(at["/200/stop"]) == [3, 5, 6]  # at the same time
     stopped = next(notice for notice in server.told if notice["seq"] == 3)
     assert stopped["evidence"][0]["guard"] == "photons"
     by = {notice["seq"]: notice["by"] for notice in server.told}
@@ -255,13 +270,71 @@ def test_nobody_waits_for_a_target_that_hangs(server: Server) -> None:
 
 def test_at_the_end_of_a_run_all_that_hang_have_the_time_of_one(server: Server) -> None:
     told = Told()
-    notifier = told.notifier(on_stop=server.url("hang"), timeout_s=0.5)
+    notifier = told.notifier(on_decision=server.url("hang"), timeout_s=0.5)
     for seq in range(3):
-        notifier.put(outcome(seq, "stop"))
+        notifier.put(outcome(seq, "adjust"))
     notifier.finish()
     assert [row["ok"] for row in told.rows] == [False] * 3
-    assert told.rows[-1]["detail"] == "the run is over"
+    assert told.rows[-1]["detail"] == "earlier notices took all the time that was left at the end of the run"
     assert told.words[0].endswith("was NOT told of it: no answer within 0.5 s")
+
+
+def test_a_stop_is_told_while_the_target_of_decisions_hangs(server: Server) -> None:
+    told = Told()
+    notifier = told.notifier(on_stop=server.url("200"), on_decision=server.url("hang"), timeout_s=60)
+    for seq in range(WAITING_MAX + 5):
+        notifier.put(outcome(seq, "adjust"))
+    notifier.put(outcome(99, "stop"))
+    until(lambda: any(row["ok"] for row in told.rows))
+    assert not server.over.is_set()
+    assert [(row["on"], row["seq"]) for row in told.rows if row["ok"]] == [("stop", 99)]
+    server.over.set()
+    notifier.finish()
+
+
+def test_at_the_end_a_stop_has_its_own_time_beside_decisions_that_hang(server: Server) -> None:
+    told = Told()
+    hangs = f"{PYTHON} -c 'import time; time.sleep(60)'"
+    notifier = told.notifier(on_stop=server.url("200"), on_decision=hangs, timeout_s=1.0)
+    for seq in range(4):
+        notifier.put(outcome(seq, "adjust"))
+    notifier.failed("disk full", seq=4)
+    notifier.put(outcome(5, "stop"))
+    notifier.finish()
+    assert sorted(row["seq"] for row in told.rows if row["on"] == "stop" and row["ok"]) == [4, 5]
+    assert not [row for row in told.rows if row["on"] == "decision" and row["ok"]]
+
+
+def test_a_stop_does_not_wait_for_a_notice_of_another_that_hangs(server: Server) -> None:
+    told = Told()
+    notifier = told.notifier(on_stop=server.url("second-hangs"), timeout_s=60)
+    notifier.put(outcome(0, "stop"))
+    until(lambda: server.told)
+    server.over.set()  # from here on only the first waits
+    notifier.failed("disk full", seq=1)
+    until(lambda: told.rows)
+    assert [(row["action"], row["ok"]) for row in told.rows] == [("failed", True)]
+    server.first.set()
+    notifier.finish()
+    assert [row["action"] for row in told.rows] == ["failed", "stop"]
+
+
+def test_who_had_less_than_its_time_at_the_end_is_not_blamed(server: Server) -> None:
+    told = Told()
+    notifier = told.notifier(on_decision=server.url("second-hangs"), timeout_s=3.0)
+    notifier.put(outcome(0, "adjust"))
+    notifier.put(outcome(1, "adjust"))
+    until(lambda: server.told)
+    way = notifier._ways["decision"]
+    way._last_s = time.monotonic() + 1.0  # as if the run had ended 2 s ago
+    server.first.set()
+    way.end()
+    way.join()
+    first, second = told.rows
+    assert first["ok"]
+    assert re.fullmatch(
+        r"no answer within [01]\.\d s; no more time was left at the end of the run", second["detail"]
+    )
 
 
 def test_a_server_that_drips_has_no_longer_than_one_that_hangs(server: Server) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -93,6 +94,14 @@ def test_a_gap_in_the_numbers_leaves_no_hole_in_the_pixels(run: RunFolder) -> No
     (stop,) = read_decisions(run)
     assert (stop["kind"], stop["seq"], stop["action"], stop["reason"]) == ("decision", 19, "stop", "faded")
     assert stop["evidence"][0]["measured"] == pytest.approx(0.05)
+
+
+def test_a_decision_says_when_it_was_made_beside_when_its_frame_was_taken(run: RunFolder) -> None:
+    before_s = time.time()
+    record(run, *(outcome_of(seq, SMALL) for seq in range(10)))
+    (stop,) = read_decisions(run)
+    assert before_s <= stop["decided_wall_s"] <= time.time()
+    assert stop["wall_time_s"] == read_frames(run)[9]["wall_time_s"] < before_s
 
 
 def test_what_the_microscope_did_is_written_from_any_thread_and_after_the_end(run: RunFolder) -> None:
