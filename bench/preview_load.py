@@ -49,7 +49,7 @@ class Arm:
     frames: list[tuple[int, int]] = field(default_factory=list)
 
 
-FULL = Size(shape=(600, 600), pairs=12, frames=110, warm_up=10)
+FULL = Size(shape=(600, 600), pairs=10, frames=110, warm_up=10)
 QUICK = Size(shape=(256, 256), pairs=2, frames=20, warm_up=4)
 
 

@@ -21,7 +21,8 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 from numpy.typing import NDArray
 from websockets.exceptions import WebSocketException
-from websockets.sync.client import connect
+from websockets.protocol import State
+from websockets.sync.client import ClientConnection, connect
 
 from bench.beside import ANY_PORT, PATIENCE_S
 from streamer import Hook
@@ -151,7 +152,8 @@ def viewers(url: str, count: int, stalled: int, shape: tuple[int, int]) -> Itera
 def view(url: str, shape: tuple[int, int], stalls: bool, up: Barrier) -> None:
     """One viewer: asks for the newest image with all that is drawn over it, and says when it has it.
 
-    It decodes nothing: a real one does that on a computer of its own. Waits at `up` once it is served.
+    It decodes nothing: a real one does that on a computer of its own. Waits at `up` once it is served. Where
+    the page gives it up, as it must one that stalls, it comes again.
     """
     os.nice(NICENESS)
     parts = urlsplit(url)
@@ -159,18 +161,30 @@ def view(url: str, shape: tuple[int, int], stalls: bool, up: Barrier) -> None:
     asked = {"type": "view", "position": None, "channel": "", "z": None, "seq": None, "region": None}
     asked |= {"width": shape[1], "height": shape[0], "layers": LAYERS}
     headers = {"Authorization": f"Bearer {token}"}
-    with (
-        suppress(WebSocketException, OSError),
-        connect(f"ws://{parts.netloc}/ws", additional_headers=headers, max_size=None) as link,
-    ):
-        link.recv(UP_WITHIN_S)
-        link.send(json.dumps(asked))
-        up.wait(UP_WITHIN_S)
-        while stalls:
-            time.sleep(1.0)
-        for message in link:
-            if isinstance(message, bytes):
-                link.send(json.dumps({"type": "drawn", "seq": header_of(message)["seq"]}))
+    is_first = True
+    while True:
+        with (
+            suppress(WebSocketException, OSError),
+            # No pings: both ends of a connection that is stopped for a block must not time out after it.
+            connect(
+                f"ws://{parts.netloc}/ws", additional_headers=headers, max_size=None, ping_interval=None
+            ) as link,
+        ):
+            link.recv(UP_WITHIN_S)
+            link.send(json.dumps(asked))
+            if is_first:
+                up.wait(UP_WITHIN_S)
+                is_first = False
+            _watch(link, stalls)
+
+
+def _watch(link: ClientConnection, stalls: bool) -> None:
+    """Take every image, or read nothing until the page gives the connection up."""
+    while stalls and link.state is State.OPEN:
+        time.sleep(1.0)
+    for message in link:
+        if isinstance(message, bytes):
+            link.send(json.dumps({"type": "drawn", "seq": header_of(message)["seq"]}))
 
 
 def header_of(message: bytes) -> dict[str, Any]:

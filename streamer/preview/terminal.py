@@ -49,6 +49,8 @@ class View:
         self.snapshot: Snapshot | None = None
         #: Seconds since the newest snapshot came.
         self.silent_s = 0.0
+        #: Words on an end of which no snapshot tells.
+        self.over = ""
         self._glance = Glance()
         self._points = _no_points()
         self._verdicts: dict[tuple[str, str], Verdict] = {}
@@ -75,8 +77,8 @@ class View:
         now = self.snapshot
         height = max(console.height - 1, _SMALLEST)
         if now is None:
-            words = Text("waiting for the first news of the run")
-            return Panel(words, title="streamer", border_style="yellow", height=3)
+            words = Text(self.over or "waiting for the first news of the run")
+            return Panel(words, title="streamer", border_style="yellow", height=None if self.over else 3)
         columns = max(console.width - 4, 20)
         state, why = self._state(now)
         bar = panels.state_lines(state, why, columns)
@@ -99,6 +101,8 @@ class View:
             return now.state, now.decision.reason.removeprefix(f"{now.state}: ")
         if now.state not in ("running", "stopping"):
             return now.state, ""
+        if self.over:
+            return "warning", self.over
         usual_s = SILENT_FRAMES / now.fps if now.fps > 0 else 0.0
         if self.silent_s > max(SILENT_S, usual_s):
             return "warning", f"no news for {self.silent_s:.0f} s"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -14,7 +16,7 @@ from streamer.preview.blocks import can_show
 from streamer.preview.glance import Glances
 from streamer.preview.snapshot import Snapshot
 from streamer.preview.terminal import View
-from streamer.preview.words import line
+from streamer.preview.words import line, summary
 
 #: Longest wait for news before the view looks at the clock.
 POLL_S = 0.25
@@ -26,6 +28,8 @@ PAINT_EVERY_S, GLANCE_EVERY_S = 0.2, 0.7
 SILENCE_EVERY_S = 1.0
 #: States after which nothing follows.
 ENDED = ("stopped", "finished", "failed")
+#: How a run ended that did not say so itself, as a snapshot or in words; None where it did, or goes on.
+Ending = Snapshot | str | None
 
 
 class Newest(Protocol):
@@ -49,6 +53,7 @@ def watch(
     """Show a run until its last snapshot says that it is over; returns that snapshot.
 
     A terminal gets the live view; a pipe gets a plain line every few seconds; with `quiet` there is nothing.
+    Where `over` comes before that snapshot, how the run ended is taken from its recording.
 
     Args:
         feed: the run.
@@ -62,14 +67,14 @@ def watch(
     if quiet:
         return _follow(feed, _Silent(), over)
     if not console.is_terminal:
-        return _follow(feed, _Lines(console, clock), over)
+        return _follow(feed, _Lines(console, clock), over, run)
     if glances is None and run is not None:
         from streamer.preview.recorded import RecordedGlances  # what reads images is not in every install
 
         glances = RecordedGlances(run, with_pictures=can_show(console))
     view = View()
     with Live(view.render(console), console=console, auto_refresh=False) as live:
-        return _follow(feed, _Painted(view, live, glances, clock), over)
+        return _follow(feed, _Painted(view, live, glances, clock), over, run)
 
 
 class _Shown(Protocol):
@@ -77,26 +82,40 @@ class _Shown(Protocol):
 
     def show(self, snapshot: Snapshot | None) -> None: ...
 
-    def end(self) -> None: ...
+    def end(self, how: Ending) -> None: ...
 
 
-def _follow(feed: Newest, shown: _Shown, over: Callable[[], bool]) -> Snapshot | None:
+def _follow(
+    feed: Newest, shown: _Shown, over: Callable[[], bool], run: Path | None = None
+) -> Snapshot | None:
     last: Snapshot | None = None
     while not (last and last.state in ENDED):
         snapshot = feed.newest(POLL_S)
         last = snapshot or last
         shown.show(snapshot)
         if snapshot is None and over():
-            break
-    shown.end()
+            how = _ending(run)
+            shown.end(how)
+            return how if isinstance(how, Snapshot) else last
+    shown.end(None)
     return last
+
+
+def _ending(run: Path | None) -> Ending:
+    if run is None:
+        return "the run is over; nothing more is heard of it"
+    with suppress(ImportError):  # what reads recordings is not in every install
+        from streamer.preview.recorded_snapshot import ending_of
+
+        return ending_of(run)
+    return None
 
 
 class _Silent:
     def show(self, snapshot: Snapshot | None) -> None:
         pass
 
-    def end(self) -> None:
+    def end(self, how: Ending) -> None:
         pass
 
 
@@ -112,8 +131,10 @@ class _Lines:
             self._console.print(line(snapshot), markup=False, highlight=False, soft_wrap=True)
             self._printed_s = self._clock()
 
-    def end(self) -> None:
-        pass
+    def end(self, how: Ending) -> None:
+        if how is not None:
+            words = how if isinstance(how, str) else summary(how)
+            self._console.print(words, markup=False, highlight=False, soft_wrap=True)
 
 
 class _Painted:
@@ -136,7 +157,11 @@ class _Painted:
             self._view.silent_s = now_s - self._heard_s
         self._paint()
 
-    def end(self) -> None:
+    def end(self, how: Ending) -> None:
+        if isinstance(how, Snapshot):
+            known = self._view.snapshot
+            self._view.update(replace(how, run=known.run) if known else how)  # it may be named by its path
+        self._view.over = how if isinstance(how, str) else ""
         self._glance()
         self._paint()
 

@@ -59,12 +59,14 @@ class Log:
     of the frames, and the first frame that was not processed, are said too.
 
     Attributes:
+        has_damage: a line of the rows cannot be read, so that a frame without row may well have had one.
         total: entries said so far.
         stop: the decision or request that stopped the run first.
     """
 
     def __init__(self) -> None:
         self.total = 0
+        self.has_damage = False
         self.stop: Said | None = None
         self._entries: deque[Said] = deque(maxlen=ENTRIES_MAX)
         self._judges: dict[tuple[str, str], _Judge] = {}
@@ -109,13 +111,10 @@ class Log:
         gap = seq - self._seq - 1
         if gap > 0 and self._seq >= 0:
             missing = f"frame {seq - 1} is" if gap == 1 else f"frames {self._seq + 1}-{seq - 1} are"
-            self.say(
-                "notice",
-                "warning",
-                f"{missing} missing: acquired, but not in this recording",
-                seq=seq,
-                wall_s=wall_s,
-            )
+            why = "acquired, but not in this recording"
+            if self.has_damage:
+                why = "not recorded, or in a damaged line of the rows"
+            self.say("notice", "warning", f"{missing} missing: {why}", seq=seq, wall_s=wall_s)
         self._seq = max(self._seq, seq)
         self._wall_s = wall_s if math.isfinite(wall_s) else self._wall_s
         if row.get("processed") is False and not self._passed_over:
@@ -153,7 +152,8 @@ class Log:
     def add_decision(self, row: Row) -> None:
         """Take a row of `decisions.jsonl`, of whatever kind; one of a kind that is not known is left out."""
         seq = whole(row.get("seq"))
-        place: dict[str, Any] = {"seq": seq, "wall_s": number(row.get("wall_time_s"))}
+        wall_s = number(row.get("decided_wall_s", row.get("wall_time_s")))  # a frame's own time is earlier
+        place: dict[str, Any] = {"seq": seq, "wall_s": wall_s}
         match row.get("kind"):
             case "decision":
                 gravity: Gravity = "alarm" if row.get("action") == "stop" else "warning"

@@ -87,7 +87,7 @@ class WatchedRun:
         self.newest: Row | None = None
         self._hold: Row | None = None
         self._sessions = self._damaged = self._said_damaged = 0
-        self._ended = False
+        self._ended = self._broke_off = False
         self._forecasts: dict[tuple[str, int | None], _Foreseen] = {}
         self._begun = False
 
@@ -97,12 +97,14 @@ class WatchedRun:
         decisions = deque(sorted(filter(self._is_new, self._decisions.new(_DECISIONS_MAX)), key=_seq))
         taken = 0
         while rows := self._frames.new(_BATCH):
+            self.log.has_damage = self.damaged_rows > 0
             for row in rows:
                 taken += self._take(row, decisions)
         while decisions:
             self._decide(decisions.popleft())
         self._say_damaged()
         self._say_ended()
+        self._say_broke_off()
         return taken
 
     def _take(self, row: Row, decisions: deque[Row]) -> bool:
@@ -115,6 +117,7 @@ class WatchedRun:
         newest = self._tally.last_seq
         if seq is None:
             self._damaged += 1
+            self.log.has_damage = True
             return False
         if self._frames.restarts and newest is not None and seq <= newest:
             return False  # read before the file was cut back
@@ -128,7 +131,8 @@ class WatchedRun:
 
     def _is_new(self, row: Row) -> bool:
         """Whether a decision has not been told; a recording that is cut back gives them again."""
-        words = json.dumps(row, sort_keys=True)
+        # Decided anew for the same frame it is the same decision, only later.
+        words = json.dumps({**row, "decided_wall_s": None}, sort_keys=True)
         if words in self._known or len(self._known) >= _DECISIONS_MAX:
             return False
         self._known.add(words)
@@ -150,7 +154,7 @@ class WatchedRun:
             self.log.say("begun", "info", _begun(self.info), wall_s=self.info.started_wall_s)
 
     def _say_damaged(self) -> None:
-        damaged = self._damaged + self._frames.damaged + self._decisions.damaged
+        damaged = self.damaged_rows + self._decisions.damaged
         if damaged > self._said_damaged:
             self._said_damaged = damaged
             lines = "1 line of the record is" if damaged == 1 else f"{damaged} lines of the record are"
@@ -177,6 +181,19 @@ class WatchedRun:
             self.log.say("ended", "info", words, wall_s=self.info.ended_wall_s or math.nan)
         self._ended = self.info.state == "closed"
 
+    def _say_broke_off(self) -> None:
+        """Where it is open and nobody writes it; another processor may go on, here or elsewhere."""
+        is_left = self.info.state != "closed" and not self._is_written()
+        if is_left and not self._broke_off:
+            self._say_begun()
+            last = self._tally.last_seq
+            where = "before its first frame" if last is None else f"after frame {last}"
+            words = f"the recording broke off {where}: it was not closed, and nobody writes it here"
+            self.log.say("ended", "alarm", f"{words}; what was sent and not recorded is not known here")
+        elif self._broke_off and not is_left and not self._ended:
+            self.log.say("notice", "info", "the recording goes on")
+        self._broke_off = is_left
+
     @property
     def state(self) -> State:
         """What the recording says that the run is doing: "left" where it is open and nobody writes it."""
@@ -189,6 +206,11 @@ class WatchedRun:
         if self._is_paused():
             return "paused"
         return "running" if self._tally.frames else "waiting"
+
+    @property
+    def damaged_rows(self) -> int:
+        """Lines of `frames.jsonl` that are no row of a frame; a last one without an end is none of them."""
+        return self._damaged + self._frames.damaged
 
     @property
     def stop(self) -> Said | None:
@@ -242,6 +264,9 @@ class WatchedRun:
         return more >= max(1, min(known.rows // _RENEWED, _RENEWED_FRAMES)) and known.is_old()
 
     def _is_written(self) -> bool:
+        still_s = self._clock() - self._changed_s()
+        if still_s < UNLOCKED_S:  # whoever holds the lock: asking that takes longer
+            return True
         locked = is_locked(self.folder.path)
         if locked:
             return True
@@ -249,7 +274,7 @@ class WatchedRun:
         elapsed_s = self._tally.last_wall_s - self._tally.first_wall_s
         if elapsed_s > 0:
             wait_s = max(wait_s, STILL_FRAMES * elapsed_s / max(self._tally.frames - 1, 1))
-        return self._clock() - self._changed_s() < wait_s
+        return still_s < wait_s
 
     def _changed_s(self) -> float:
         """Unix time of the last change of rows or provenance."""

@@ -42,14 +42,14 @@ _NOUNS = {
     "stop": "stop",
     "pause": "pause",
     "adjust": "adjustment",
-    "resume": "going on",
+    "resume": "resumption",
     "make safe": "light off",
 }
 _DONE = {
     "stop": "stopped",
     "pause": "paused",
     "adjust": "adjusted",
-    "resume": "going on",
+    "resume": "resumed",
     "make safe": "light off",
 }
 
@@ -95,16 +95,21 @@ def carried_out(row: Row) -> str:
     """What the microscope did about a decision or request."""
     action, detail = _action(row), text(row.get("detail"))
     if row.get("ok") is False:
-        return f"{_NOUNS.get(action, action)} NOT carried out: {detail or 'the microscope gave no reason'}"
+        why = detail or "the microscope gave no reason"
+        return (
+            f"NOT resumed: {why}"
+            if action == "resume"
+            else f"{_NOUNS.get(action, action)} NOT carried out: {why}"
+        )
     values = _values(row)
     paused_s = values.pop("paused_s", None)
-    facts = [f"after {paused_s:.3g} s"] if paused_s is not None else []
-    facts += [f"{text(key, NAME_MAX)} = {value:.4g}" for key, value in values.items()]
+    after = f" after {paused_s:.3g} s" if paused_s is not None else ""
+    facts = [f"{text(key, NAME_MAX)} = {value:.4g}" for key, value in values.items()]
     for key, words in (("safe_ms", "light off after"), ("ended_ms", "acquisition told to end after")):
         took_ms = number(row.get(key))
         facts += [f"{words} {took_ms:.3g} ms"] if took_ms == took_ms else []
     facts += [detail] if detail else []
-    done = _DONE.get(action, action)
+    done = _DONE.get(action, action) + after
     return f"{done}: {', '.join(facts)}" if facts else done
 
 

@@ -72,8 +72,9 @@ def sheet(run: WatchedRun, told: Told) -> dict[str, Any]:
         "guards_left_out": f"{further:,} further rows are in frames.parquet." if further > 0 else "",
         "many_views": len(told.counted.views) > 1,
         "decisions": shown,
+        "undecided": story.unhindered(told),
         "decisions_left_out": f"{more:,} further ones stand in decisions.jsonl." if more else "",
-        "tables": list(_tables(told)),
+        "tables": [] if told.unknown else list(_tables(told)),
         "log": log,
         "log_left_out": log_left_out,
         "provenance": provenance(run.folder, run.info),
@@ -94,7 +95,14 @@ def _subtitle(told: Told) -> str:
 
 def _notices(run: WatchedRun, told: Told, sampler: Sampler) -> list[str]:
     """What a reader must know before the rest."""
-    notices = [said.text for said in run.log.entries if said.kind == "notice" and "damaged" in said.text]
+    notices = [
+        said.text
+        for said in run.log.entries
+        if said.kind == "notice" and ("damaged and left out" in said.text or "cannot be read" in said.text)
+    ]
+    if told.unknown:
+        cure = "Restore the files of the recording from a copy, and make the report again."
+        notices.insert(0, f"This report cannot know what was recorded: {told.unknown}. {cure}")
     if run.info.format_version < 2:
         notices.append(
             "Recorded by an earlier version, which kept less: what is not stated was not recorded."

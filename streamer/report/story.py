@@ -9,6 +9,7 @@ from typing import Any, Literal
 from streamer.recording import Row, RunInfo
 from streamer.report import units
 from streamer.report.counted import Counted
+from streamer.report.missing import damaged
 
 Tone = Literal["good", "warning", "alarm", "quiet"]
 #: States of a run that is not over, in words.
@@ -31,12 +32,18 @@ class Told:
         numbers: `WatchedRun.summary()`.
         counted: what the guards said, and gaps.
         decisions: rows of decisions.jsonl.
+        damaged: lines of the rows that cannot be read.
+        unknown: why it cannot be known what was recorded: its rows are gone; empty where they are there.
+        decisions_kept: whether decisions.jsonl is there and whole.
     """
 
     info: RunInfo
     numbers: Mapping[str, Any]
     counted: Counted
     decisions: Sequence[Row]
+    damaged: int = 0
+    unknown: str = ""
+    decisions_kept: bool = True
 
     @property
     def state(self) -> str:
@@ -77,18 +84,22 @@ def headline(told: Told) -> Headline:
         return Headline(
             words=GOING_ON[told.state], tone="quiet", sentence="This report is of the run so far."
         )
+    if told.unknown:
+        return Headline(words="Rows missing", tone="alarm", sentence=_sentence(told.unknown))
     if told.state == "left":
         cure = "It was never closed: its processor was killed, or its machine switched off."
         return Headline(words="Left unfinished", tone="warning", sentence=cure)
     if not told.numbers["frames"]:
         return Headline(words="No frames", tone="warning", sentence="Nothing was recorded.")
     content = "No guard asked for the run to be stopped"
+    if told.damaged:
+        content += ", as far as its rows can be read"
     if rejected := told.counted.rejected.count:
         part = units.share(rejected, told.counted.judged)
         return Headline(
             words="Finished", tone="warning", sentence=f"{content}, but {part} of the frames were rejected."
         )
-    return Headline(words="Finished", tone="good", sentence=f"{content}.")
+    return Headline(words="Finished", tone="warning" if told.damaged else "good", sentence=f"{content}.")
 
 
 def paragraphs(told: Told) -> tuple[Paragraph, ...]:
@@ -129,10 +140,24 @@ def is_replay(info: RunInfo) -> bool:
     return str(info.source.get("kind", "")).startswith("replay")
 
 
+def unhindered(told: Told) -> str:
+    """What is said where no decision, request or mark is stored."""
+    if told.unknown or not told.decisions_kept:
+        return (
+            "None can be read; whether there were any this report cannot know: rows are missing or damaged."
+        )
+    if told.damaged or told.state == "left":
+        return "None is stored."
+    return "None: the run went on unhindered from its first frame to its last, and nobody asked for anything."
+
+
 def _happened(told: Told) -> Iterator[str]:
     info, numbers = told.info, told.numbers
     recorded, processed = numbers["frames"], numbers["processed"]
     began = f"The {'replay' if is_replay(info) else 'run'} began on {units.moment(info.started_wall_s)}"
+    if told.unknown:
+        yield f"{began}. This report cannot know what was recorded, judged or lost: {told.unknown}."
+        return
     if not recorded:
         yield f"{began}. No frame was recorded."
         return
@@ -141,6 +166,8 @@ def _happened(told: Told) -> Iterator[str]:
     of = f" of {planned:,} planned" if planned else ""
     did = "all of them processed" if processed == recorded else f"{processed:,} processed"
     yield f"{units.frames(recorded)}{of} {'was' if recorded == 1 else 'were'} recorded, {did}."
+    if told.damaged:
+        yield f"{_sentence(damaged(told.damaged))} Restore frames.jsonl from a copy."
     yield from _stopped(told)
     if info.sessions:
         firsts = ", ".join(f"{session.first_seq:,}" for session in info.sessions)
@@ -196,10 +223,18 @@ def _trusted(told: Told) -> Iterator[str]:
         yield f"{units.frames(flagged.count)} ({part}) {was} flagged as worth a look: {where}."
     if missing := counted.missing.count:
         where = units.ranges(counted.missing.held, counted.missing.left_out)
-        yield (
-            f"{units.frames(missing)} of the numbering never arrived ({where}); what compares neighbouring "
-            "frames begins anew there."
-        )
+        if told.damaged:
+            has, more = "has" if missing == 1 else "have", missing - told.damaged
+            others = f"; at least {more:,} of them never arrived" if more > 0 else ""
+            yield (
+                f"{units.frames(missing)} of the numbering {has} no row that can be read ({where}): "
+                f"{damaged(told.damaged)}{others}."
+            )
+        else:
+            yield (
+                f"{units.frames(missing)} of the numbering never arrived ({where}); what compares "
+                "neighbouring frames begins anew there."
+            )
     yield "A frame that passed gave no cause for doubt; that is no proof of every structure in it."
 
 

@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from streamer.reading import Tail, WatchedRun
 from streamer.recording import Row
 from streamer.recording.files import writing
+from streamer.report import missing
 from streamer.report.counted import count
 from streamer.report.sheet import sheet
 from streamer.report.story import Told
@@ -58,11 +59,15 @@ def render(path: Path) -> str:
 
 
 def _told(run: WatchedRun) -> Told:
+    decisions = Tail(run.folder.decisions)
     return Told(
         info=run.info,
         numbers=run.summary(),
         counted=count(_rows(run.folder.frames)),
-        decisions=Tail(run.folder.decisions).new(_DECISIONS_MAX),
+        decisions=decisions.new(_DECISIONS_MAX),
+        damaged=run.damaged_rows,
+        unknown=missing.unknown(run),
+        decisions_kept=run.folder.decisions.is_file() and not decisions.damaged,
     )
 
 

@@ -18,9 +18,11 @@ from played import rows_of, snapshot_of, up_to
 from rich.console import Console
 from written_run import growing_run, outcome, write_run
 
-from streamer.preview import View
+from streamer.preview import Snapshot, View, watch
 from streamer.preview.blocks import UPPER_HALF
 from streamer.preview.recorded import RecordedGlances
+from streamer.recording import RunInfo, close_run, create_run
+from streamer.recording.lock import LOCK_FILE
 
 #: A demo that keeps up on a laptop.
 CALM = ("--size", "256", "--frame-ms", "200", "--seed", "5", "--quiet")
@@ -76,6 +78,59 @@ def test_without_pictures_none_is_read(recording: Path) -> None:
     glance = RecordedGlances(recording, with_pictures=False).glance()
     assert glance is not None
     assert (glance.pictures, glance.notice) == ((), "")
+
+
+class Unheard:
+    """A run of which nothing is heard."""
+
+    def newest(self, timeout_s: float) -> Snapshot | None:
+        return None
+
+
+def unheard(run: Path, *, terminal: bool) -> tuple[Snapshot | None, str]:
+    """What is known, and was printed, of a run that is over before anything was heard of it."""
+    console = Console(file=io.StringIO(), width=160, height=30, force_terminal=terminal)
+    last = watch(Unheard(), console=console, over=lambda: True, run=run)
+    return last, console.file.getvalue()
+
+
+@pytest.mark.parametrize(("terminal", "word"), [(True, "STOPPED"), (False, "stopped after")])
+def test_how_a_run_ended_that_was_not_heard_is_told_from_its_recording(
+    recording: Path, terminal: bool, word: str
+) -> None:
+    last, printed = unheard(recording, terminal=terminal)
+    assert last is not None
+    assert (last.state, last.recorded) == ("stopped", 40)
+    assert word in printed
+    assert "signal is gone" in printed
+
+
+@pytest.mark.parametrize("terminal", [True, False], ids=["terminal", "pipe"])
+def test_a_run_that_ended_without_a_frame_says_so(tmp_path: Path, terminal: bool) -> None:
+    close_run(create_run(tmp_path / "run", RunInfo()))
+    last, printed = unheard(tmp_path / "run", terminal=terminal)
+    assert last is not None
+    assert (last.state, last.recorded) == ("finished", 0)
+    assert "finished" in printed.lower()
+
+
+@pytest.mark.skipif(not Path("/proc/locks").exists(), reason="who writes a recording is seen on Linux only")
+@pytest.mark.parametrize("terminal", [True, False], ids=["terminal", "pipe"])
+def test_a_run_that_broke_off_unheard_is_not_said_to_have_finished(
+    recording: Path, tmp_path: Path, terminal: bool
+) -> None:
+    run = up_to(recording, 20, tmp_path / "run")
+    (run / LOCK_FILE).unlink()
+    (run / LOCK_FILE).touch()  # nobody holds it
+    last, printed = unheard(run, terminal=terminal)
+    assert last is None
+    assert "its recording is not closed: what recorded it has ended" in printed
+
+
+def test_a_run_that_goes_on_elsewhere_is_not_said_to_have_ended(tmp_path: Path) -> None:
+    with growing_run(tmp_path / "run") as (_, put):
+        put(outcome(0, {"time": 0}))
+        assert unheard(tmp_path / "run", terminal=False) == (None, "")
 
 
 @pytest.fixture

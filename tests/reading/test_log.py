@@ -47,6 +47,17 @@ def test_a_verdict_is_said_when_its_status_changes_for_good(
     assert told(statuses) == expected
 
 
+def test_a_decision_of_a_run_that_lags_is_told_at_its_own_time() -> None:
+    heard = Log()
+    decision = {"kind": "decision", "action": "stop", "seq": 7, "reason": "faded", "wall_time_s": 107.0}
+    heard.add_decision(decision)
+    heard.add_decision({**decision, "decided_wall_s": 113.7})
+    assert [said.wall_time_s for said in heard.entries] == [
+        107.0,
+        113.7,
+    ]  # the first is of an older recording
+
+
 def test_a_verdict_says_what_was_seen_and_what_it_means() -> None:
     heard = Log()
     heard.add_frame(row(7, R, view="channel red"))
@@ -129,6 +140,10 @@ DECISIONS = [
         {"kind": "request", "action": "pause", "reason": "coffee", "by": "the page"},
         ("request", "warning", "pause asked for by the page: coffee"),
     ),
+    (
+        {"kind": "request", "action": "resume", "by": "the page"},
+        ("request", "info", "resumption asked for by the page"),
+    ),
     ({"kind": "mark", "note": "drug added", "by": "x"}, ("mark", "info", "marked: drug added")),
     (
         {"kind": "notified", "ok": False, "target": "https://hook.example/T0/secret", "detail": "timed out"},
@@ -174,6 +189,16 @@ def test_gaps_and_frames_that_were_passed_over_are_said() -> None:
     assert "without being denoised" in texts[2]
 
 
+def test_a_frame_whose_row_may_be_damaged_is_not_called_lost() -> None:
+    heard = Log()
+    heard.has_damage = True
+    heard.add_frame(row(0))
+    heard.add_frame(row(2))
+    assert [said.text for said in heard.entries] == [
+        "frame 1 is missing: not recorded, or in a damaged line of the rows"
+    ]
+
+
 @pytest.mark.parametrize(
     "odd",
     [
@@ -211,7 +236,10 @@ def test_only_the_newest_entries_are_kept_and_the_others_counted(monkeypatch: py
 @pytest.mark.parametrize(
     ("stored", "words"),
     [
-        ({"action": "resume", "ok": True, "values": {"paused_s": 2.198}}, "going on: after 2.2 s"),
+        ({"action": "resume", "ok": True, "values": {"paused_s": 2.198}}, "resumed after 2.2 s"),
+        ({"action": "resume", "ok": True}, "resumed"),
+        ({"action": "resume", "ok": False, "detail": "no answer"}, "NOT resumed: no answer"),
+        ({"action": "resume", "ok": False}, "NOT resumed: the microscope gave no reason"),
         ({"action": "adjust", "ok": True, "values": {"exposure_ms": 300.0}}, "adjusted: exposure_ms = 300"),
     ],
 )

@@ -155,7 +155,7 @@ def test_a_damaged_line_is_said_and_the_others_are_read(own: RunFolder) -> None:
     assert run.summary()["missing"] == 1
     texts = [said.text for said in run.log.entries if said.kind == "notice"]
     assert texts == [
-        "frame 5 is missing: acquired, but not in this recording",
+        "frame 5 is missing: not recorded, or in a damaged line of the rows",
         "1 line of the record is damaged and left out; restore it from a copy",
     ]
 
@@ -206,6 +206,27 @@ def test_a_run_is_left_when_its_writer_was_killed(tmp_path: Path) -> None:
     run.lock.release()
     assert found.state == "left"
     assert WatchedRun(run.path).state == "waiting"  # just written: over a network no lock is seen
+
+
+def test_the_log_says_that_a_recording_broke_off_and_that_it_goes_on(tmp_path: Path) -> None:
+    found = watched(recorded(tmp_path / "run", *(outcome_of(seq, SMALL) for seq in range(3))).path)
+    found.update()
+    (broke_off,) = (said for said in found.log.entries if said.kind == "ended")
+    assert (broke_off.seq, broke_off.gravity) == (2, "alarm")
+    assert broke_off.text.startswith("the recording broke off after frame 2: it was not closed")
+    assert "what was sent and not recorded is not known here" in broke_off.text
+    resumed = resume_run(found.folder.path)
+    found.update()
+    assert found.log.entries[-1].text == "the recording goes on"
+    record(resumed.run, outcome_of(3, SMALL), resumed=resumed)
+    close_run(resumed.run)
+    found.update()
+    assert [said.gravity for said in found.log.entries if said.kind == "ended"] == ["alarm", "info"]
+
+
+def test_a_recording_that_broke_off_without_a_frame_says_so(tmp_path: Path) -> None:
+    found = watched(recorded(tmp_path / "run").path)
+    assert "broke off before its first frame" in found.log.entries[-1].text
 
 
 def test_a_stop_is_under_way_until_the_run_is_closed(tmp_path: Path) -> None:
@@ -261,6 +282,19 @@ def test_a_recording_that_goes_on_tells_nothing_twice(tmp_path: Path) -> None:
     assert texts.count("stop decided: faded") == 1
     assert "a new processor went on from frame 12 on" in texts
     assert "marked: back" in texts
+    assert resumed.run.lock is not None
+    resumed.run.lock.release()
+
+
+def test_what_is_decided_again_for_a_frame_that_comes_again_is_told_once(tmp_path: Path) -> None:
+    run = recorded(tmp_path / "run", *(outcome_of(seq, SMALL) for seq in range(3)))
+    decision = {"kind": "decision", "action": "stop", "seq": 3, "reason": "dark", "wall_time_s": 5.0}
+    append(run.decisions, {**decision, "decided_wall_s": 6.0})
+    found = watched(run.path)
+    resumed = resume_run(run.path)
+    append(run.decisions, {**decision, "decided_wall_s": 60.0})
+    found.update()
+    assert [said.text for said in found.log.entries].count("stop decided: dark") == 1
     assert resumed.run.lock is not None
     resumed.run.lock.release()
 

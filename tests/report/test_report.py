@@ -249,6 +249,53 @@ def test_damaged_rows_and_missing_pixels_are_said_and_left_out(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
+    ("lost", "left", "words"),
+    [
+        (("frames.jsonl", "frames.parquet"), None, "frames.parquet is missing too"),
+        (("frames.jsonl",), None, "frames.parquet still holds them"),
+        ((), "", "is empty, and frames.parquet is not"),
+        ((), "{garbled\n\x00\n", "none of their lines can be read"),
+    ],
+    ids=["gone", "table kept", "emptied", "garbled"],
+)
+def test_a_recording_without_its_rows_is_not_called_one_without_frames(
+    tmp_path: Path, lost: tuple[str, ...], left: str | None, words: str
+) -> None:
+    run = write_rows(tmp_path / "run", [row(seq) for seq in range(30)])
+    for name in lost:
+        (run.path / name).unlink()
+    if left is not None:
+        run.frames.write_text(left)
+    text = page_of(run.path).text
+    assert "Rows missing" in text
+    assert words in text
+    assert "This report cannot know what was recorded, judged or lost" in text
+    for claim in ("Nothing was recorded", "No frame was recorded", "unhindered", "numbers missing"):
+        assert claim not in text
+
+
+def test_a_frame_whose_row_is_garbled_is_not_called_lost(tmp_path: Path) -> None:
+    run = write_rows(tmp_path / "run", [row(seq) for seq in range(30) if seq != 20])
+    lines = run.frames.read_text().splitlines(keepends=True)
+    run.frames.write_text("".join([*lines[:5], "{garbled\n", *lines[6:]]))
+    text = page_of(run.path).text
+    damaged = "one line of the rows is damaged, so that its frame's row cannot be read"
+    assert damaged in text
+    assert f"2 frames of the numbering have no row that can be read (5 and 20): {damaged}" in text
+    assert "at least 1 of them never arrived" in text
+    assert "unhindered" not in text
+
+
+def test_without_the_file_of_decisions_none_is_denied(tmp_path: Path) -> None:
+    run = write_rows(tmp_path / "run", [row(seq) for seq in range(30)])
+    assert "unhindered" in page_of(run.path).text
+    run.decisions.unlink()
+    text = page_of(run.path).text
+    assert "unhindered" not in text
+    assert "whether there were any this report cannot know" in text
+
+
+@pytest.mark.parametrize(
     ("content", "words"),
     [(None, "holds no recording"), ({"format_version": 3}, "newer streamer"), ("{", "damaged")],
     ids=["no run", "newer", "damaged"],

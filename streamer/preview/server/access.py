@@ -15,6 +15,8 @@ from streamer.preview.server.settings import PageSettings
 
 #: Addresses whose rate is remembered; those that were quiet for longest are forgotten.
 ADDRESSES_MAX = 4096
+#: What may be asked for, opened and got wrong: how often a second for ever, and how many at once.
+REQUESTS, CONNECTS, WRONG = (100.0, 300), (20.0, 60), (0.2, 20)
 #: The cookie outlives the browser, so that a phone that closed it may still look.
 COOKIE_S = 7 * 24 * 3600
 
@@ -60,8 +62,22 @@ class Access:
         self._behind_proxy = settings.behind_proxy
         self.cookie_name = f"streamer-{port}"
         self._cookie_value = hashlib.sha256(b"streamer page\0" + settings.token.encode()).hexdigest()
-        #: What every address may ask for, open, and get wrong.
-        self.requests, self.connects, self.wrong = Rate(100, 300), Rate(20, 60), Rate(0.2, 20)
+        # Who has the token shares nothing with strangers: behind a proxy all come from one address.
+        self._requests = {knows: Rate(*REQUESTS) for knows in (True, False)}
+        self._connects = {knows: Rate(*CONNECTS) for knows in (True, False)}
+        self._wrong = Rate(*WRONG)
+
+    def may_ask(self, request: HTTPConnection) -> bool:
+        """Whether one more request may be answered; it is counted, with or without the token apart."""
+        return self._requests[self.knows(request)].allows(address_of(request))
+
+    def may_connect(self, request: HTTPConnection) -> bool:
+        """Whether one more live connection may be opened; it is counted in the same way."""
+        return self._connects[self.knows(request)].allows(address_of(request))
+
+    def may_err(self, request: HTTPConnection) -> bool:
+        """Whether one more from there may come without the token; it is counted."""
+        return self._wrong.allows(address_of(request))
 
     def knows(self, request: HTTPConnection) -> bool:
         """Whether it carries the token: in the link, in a header, or by its cookie."""

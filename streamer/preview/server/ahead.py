@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
+from streamer.preview.recorded_snapshot import known
 from streamer.preview.server.pictures import seconds
-from streamer.preview.server.recorded import known
 from streamer.reading import View, WatchedRun
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from streamer.preview.server.access import Access, address_of
+from streamer.preview.server.access import Access
 from streamer.preview.server.asking import Asker
 from streamer.preview.server.settings import PageSettings
 from streamer.preview.server.viewer import CLOSE_FULL, CLOSE_ORIGIN, CLOSE_TOKEN, Viewer
@@ -114,12 +114,11 @@ class Guard:
         await (refusal or self._app)(scope, receive, with_headers)
 
     def _refusal(self, request: HTTPConnection) -> Response | None:
-        address = address_of(request)
-        if not self._access.requests.allows(address):
+        if not self._access.may_ask(request):
             return PlainTextResponse("Too many requests. Wait a few seconds.", 429)
         if request.url.path == "/health" or self._access.knows(request):
             return None
-        if not self._access.wrong.allows(address):
+        if not self._access.may_err(request):
             return PlainTextResponse("Too many wrong links. Wait a minute.", 429)
         return _words(_NO_TOKEN, 403)
 
@@ -146,7 +145,7 @@ class _Routes:
         return _file(PAGE_FOLDER / request.path_params["path"])
 
     async def report(self, request: Request) -> Response:
-        path = self._settings.run / "report.html"
+        path = self._settings.report
         if not path.is_file():
             raise HTTPException(404, _NO_REPORT)
         headers = {"content-security-policy": REPORT_POLICY}
@@ -157,7 +156,7 @@ class _Routes:
         return JSONResponse(now.snapshot)
 
     async def live(self, socket: WebSocket) -> None:
-        if not self._access.connects.allows(address_of(socket)):
+        if not self._access.may_connect(socket):
             return await socket.close(CLOSE_FULL)  # before it is accepted: the cheapest answer there is
         await socket.accept()
         refusal = self._refusal(socket)
@@ -172,7 +171,7 @@ class _Routes:
 
     def _refusal(self, socket: WebSocket) -> tuple[int, str] | None:
         if not self._access.knows(socket):
-            if not self._access.wrong.allows(address_of(socket)):
+            if not self._access.may_err(socket):
                 return CLOSE_FULL, "too many wrong links"
             return CLOSE_TOKEN, "this needs the link that the run has printed"
         if not self._access.right_origin(socket):

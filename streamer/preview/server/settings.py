@@ -40,6 +40,11 @@ class PageSettings:
     requests: str | None = None
     requests_secret: str = ""
 
+    @property
+    def report(self) -> Path:
+        """Where the run's report lies, once there is one."""
+        return self.run / "report.html"
+
 
 def check(settings: PageSettings) -> None:
     """Refuse what must not be served.

@@ -60,12 +60,14 @@ class Now:
         link: "live", "lost" or "closed".
         control: whether the page may ask for anything, and why not.
         foresees: whether forecasts can be made by now.
+        report: whether the run is over and its report is there.
     """
 
     snapshot: Mapping[str, Any] | None
     link: str
     control: Mapping[str, Any]
     foresees: bool
+    report: bool = False
 
 
 def hello(run: WatchedRun | None, name: str, now: Now, told: Told, why_none: str) -> str:
@@ -96,7 +98,7 @@ def hello(run: WatchedRun | None, name: str, now: Now, told: Told, why_none: str
 def state(run: WatchedRun | None, view: View | None, now: Now, told: Told) -> list[str]:
     """What is new since `told`, which is up to date afterwards: a state, after whole curves where needed."""
     message: dict[str, Any] = {"type": "state", "snapshot": now.snapshot, "link": now.link}
-    message |= {"left": None, "points": [], "log": [], "now_wall_s": time.time()}
+    message |= {"report": now.report, "left": None, "points": [], "log": [], "now_wall_s": time.time()}
     messages: list[str] = []
     if run is not None:
         points = run.series.since(told.rows)

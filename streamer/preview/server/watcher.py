@@ -17,11 +17,11 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from streamer.errors import StreamerError, UsageError
+from streamer.preview.recorded_snapshot import as_fields, snapshot_of
 from streamer.preview.server import ahead, telling
 from streamer.preview.server.messages import ViewWanted
 from streamer.preview.server.pictures import Picture, Pictures
 from streamer.preview.server.publisher import Publisher
-from streamer.preview.server.recorded import as_fields, snapshot_of
 from streamer.preview.server.settings import PageSettings
 from streamer.preview.server.states import States
 from streamer.preview.server.telling import Now, Told
@@ -36,6 +36,8 @@ ALONE_S, ANNOUNCED_S, CLOSED_S = 0.1, 0.5, 1.0
 PATIENCE_S = 3.0
 #: The first pages are served before what only forecasts need is loaded.
 WARM_AFTER_S = 1.0
+#: Least time between two looks at a run whose frames wait: it needs the machine more than its viewers do.
+BEHIND_S = 0.5
 
 _OVER = ("stopped", "finished", "failed")
 _CLOSED = ("stopped", "finished", "left")
@@ -62,6 +64,7 @@ class Watcher:
         self._pictures: Pictures | None = None
         self._states: States | None = None
         self._foresees = False
+        self._has_report = False
         self._why_none = ""
         self._snapshot: dict[str, Any] | None = None
         self._recorded: dict[str, Any] | None = None
@@ -114,11 +117,14 @@ class Watcher:
         self._loop.call_later(WARM_AFTER_S, self._warm_up)
         while True:
             self._awake.clear()
+            is_behind = self._is_behind
             try:
                 if await self.in_thread(self._update):
                     self._wake()
             except Exception:  # a page that does not follow any more looks like a run that has stopped
                 _log.exception("the recording cannot be followed; trying again")
+            if is_behind:
+                await asyncio.sleep(BEHIND_S)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._awake.wait(), self._pause_s())
 
@@ -181,7 +187,7 @@ class Watcher:
         is_next = wanted.seq is None and unless is not None  # nobody has just clicked for it
         if is_next and not self._pictures.is_made(wanted, entry) and self._rests(self._pictures.rested_s):
             return None
-        self._pictures.is_behind = bool((self._snapshot or {}).get("waiting"))
+        self._pictures.is_behind = self._is_behind
         try:
             return entry, self._pictures.picture(wanted, entry)
         except StreamerError as error:
@@ -240,6 +246,7 @@ class Watcher:
             link=link,
             control=telling.control(self._settings.requests, over and link == "closed"),
             foresees=self._foresees,
+            report=over and self._has_report,
         )
 
     def _published(self) -> dict[str, Any] | None:
@@ -264,6 +271,10 @@ class Watcher:
         return "live" if self._publisher is None or still_s < PATIENCE_S else "lost"
 
     @property
+    def _is_behind(self) -> bool:
+        return bool((self._snapshot or {}).get("waiting"))
+
+    @property
     def _is_connected(self) -> bool:
         return self._publisher is not None and self._publisher.connected
 
@@ -280,7 +291,8 @@ class Watcher:
 
     def _update(self) -> bool:
         """Take what is new; whether there is anything."""
-        before = (self.edition, self._state, self._seen())
+        before = self._known()
+        self._has_report = self._settings.report.is_file()
         if self._run is None:
             with contextlib.suppress(UsageError):
                 self._open()
@@ -288,15 +300,17 @@ class Watcher:
             return True
         self._run.update()
         self._state = self._run.state
-        changed = before != (self.edition, self._state, self._seen())
+        changed = before != self._known()
         if changed:
             self._moved_s = time.monotonic()
         if (changed or self._recorded is None) and not (self._is_connected and self._snapshot):
             self._recorded = snapshot_of(self._run)
         return changed or self._settings.publisher is not None
 
-    def _seen(self) -> tuple[int, int]:
-        return (self._run.series.rows, self._run.log.total) if self._run else (0, 0)
+    def _known(self) -> tuple[object, ...]:
+        """Whatever pages hear of; it changes with it."""
+        seen = (self._run.series.rows, self._run.log.total) if self._run else (0, 0)
+        return self.edition, self._state, self._has_report, *seen
 
     def _pause_s(self) -> float:
         if self._is_connected:

@@ -78,7 +78,7 @@ class FakeRun:
         self.seq, self.state, self.reason, self.link = frames - 1, "running", "", "live"
         self.verdict, self.name = "pass", "mitochondria-07"
         self.left_s: float | None = 412.0
-        self.control = True
+        self.control, self.report, self.folder = True, False, "mitochondria-07"
         self.views: dict[str, list[Any]] = {"positions": [None], "channels": [""], "z": [None]}
         self.log: list[dict[str, Any]] = [
             self.entry(0, "begun", "info", "run begins: 260 frames planned, simulated microscope"),
@@ -188,7 +188,7 @@ class FakeRun:
             "protocol": 1,
             "run": {
                 "name": self.name,
-                "path_name": "mitochondria-07",
+                "path_name": self.folder,
                 "state": self.state,
                 "profile": "abberior_er_low",
                 "pixel_um": 0.02,
@@ -221,6 +221,7 @@ class FakeRun:
             "type": "state",
             "snapshot": self.snapshot(),
             "link": self.link,
+            "report": self.report,
             "left": left,
             "points": points,
             "forecast": self.forecast(),
@@ -300,7 +301,7 @@ class Viewer:
 
     async def tell(self) -> None:
         run = self.run
-        now = (run.seq, run.state, run.reason, run.verdict, run.link, len(run.log))
+        now = (run.seq, run.state, run.reason, run.verdict, run.link, run.report, len(run.log))
         if now != self.state:
             first = max(self.seen + 1, run.seq - 20_000)
             points = [point for seq in range(first, run.seq + 1) for point in run.points(seq)]

@@ -279,6 +279,19 @@ def test_without_news_nothing_looks_well(ask: Ask, state: str) -> None:
     assert worse["picture"]["main"] == "Do not trust"
 
 
+@pytest.mark.parametrize("state", ["left", "failed"])
+def test_of_a_run_that_broke_off_nothing_looks_well_and_no_loss_is_denied(ask: Ask, state: str) -> None:
+    said = ask(snapshot(waiting=12), state=state)
+    assert "good" not in {answer["mood"] for answer in said.values()}
+    assert said["cell"]["sub"] == said["picture"]["sub"] == "at frame 90, the last recorded"
+    assert said["machine"]["sub"] == "91 processed · what was sent and not recorded is not known here"
+    lost = ask(snapshot(dropped=2), state=state)["machine"]["sub"]
+    assert lost == "91 processed · 2 frames lost · what was sent and not recorded is not known here"
+    assert ask(snapshot(), state="finished")["machine"]["sub"] == "91 processed · none lost"
+    worse = ask(snapshot(verdicts=verdicts(photons="reject")), state=state)
+    assert worse["picture"]["main"] == "Do not trust"
+
+
 @pytest.mark.parametrize(
     ("fields", "state", "seconds", "mood", "main", "under"),
     [

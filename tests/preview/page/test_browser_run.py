@@ -93,8 +93,51 @@ def test_how_a_run_ended_stays_when_its_page_goes(run: FakeRun, server: FakeServ
     server.stop()
     watched.until("document.getElementById('reason-text').textContent", lambda text: "closed" in text)
     assert watched.get("window.streamer.state") == "stopped"
-    assert WHY in watched.text("reason-text")
+    assert f"{WHY}. This page has closed" in watched.text("reason-text")
     server.start()
+
+
+def test_the_report_is_a_link_only_while_it_can_be_opened(
+    run: FakeRun, server: FakeServer, watched: Any
+) -> None:
+    link = watched.page.locator("#report")
+    run.state = "finished"
+    watched.until("window.streamer.state", lambda state: state == "finished")
+    assert not link.is_visible()
+    run.report = True
+    link.wait_for()
+    server.stop()
+    words = watched.until("document.getElementById('reason-text').textContent")
+    assert not link.is_visible()
+    assert "streamer attach mitochondria-07 shows the recording again" in words
+    assert "its report is report.html in the recording" in words
+    server.start()
+    link.wait_for()
+
+
+def test_of_a_run_that_broke_off_no_report_is_claimed(
+    run: FakeRun, server: FakeServer, open_page: Any
+) -> None:
+    run.folder, run.state = "cell 7", "left"
+    watched = open_page()
+    assert not watched.page.locator("#report").is_visible()
+    server.stop()
+    reason = "document.getElementById('reason-text').textContent"
+    words = watched.until(reason, lambda text: "This page has closed" in text)
+    assert "streamer attach 'cell 7' shows the recording again" in words
+    assert "streamer report 'cell 7' makes a report" in words
+    assert "report.html" not in words
+    server.start()
+
+
+def test_on_a_phone_the_buttons_that_lost_their_words_keep_their_names(run: FakeRun, open_page: Any) -> None:
+    watched = open_page(390, 844, is_mobile=True, has_touch=True)
+    for name in ("Mark", "Pause", "Stop"):
+        button = watched.page.get_by_role("button", name=name, exact=True)
+        assert button.is_visible()
+        assert button.get_attribute("title")
+    run.state = "paused"
+    watched.page.get_by_role("button", name="Resume", exact=True).wait_for()
 
 
 def test_news_that_stop_coming_are_said(run: FakeRun, watched: Any) -> None:

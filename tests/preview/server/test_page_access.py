@@ -11,11 +11,11 @@ from typing import Any
 import httpx
 import pytest
 from pages import TOKEN, Growing, Page, certificate_in, served
-from websockets.exceptions import ConnectionClosedError
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.sync.client import connect
 
 from streamer.errors import LinkError, UsageError
-from streamer.preview.server import PageSettings
+from streamer.preview.server import PageSettings, access
 from streamer.preview.server.app import PAGE_FOLDER
 from streamer.preview.server.settings import check
 
@@ -227,6 +227,32 @@ def test_wrong_tokens_are_counted_and_the_right_one_still_opens(http: httpx.Clie
     assert codes[0] == 403
     assert codes[-1] == 429
     assert http.get(f"/?token={TOKEN}").status_code == 200
+
+
+def test_strangers_cannot_use_up_what_the_holder_of_the_token_may_ask(
+    run: Growing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All come from one address, as behind a proxy."""
+    for name in ("REQUESTS", "CONNECTS", "WRONG"):
+        monkeypatch.setattr(access, name, (0.0, 3))
+    with served(run.folder.path) as page:
+        with httpx.Client(base_url=page.http, trust_env=False) as stranger:
+            codes = [stranger.get("/?token=wrong").status_code for _ in range(5)]
+        assert codes == [403, 403, 403, 429, 429]
+        for _ in range(5):
+            with (
+                pytest.raises((InvalidStatus, ConnectionClosedError)),
+                page.viewer(headers={"Authorization": "Bearer wrong"}) as refused,
+            ):
+                refused.hear("hello")
+        with httpx.Client(base_url=page.http, trust_env=False) as holder:
+            assert holder.get(f"/?token={TOKEN}").status_code == 200
+            known = _known(page, holder, {"cookie": True, "own": "http"})  # once more by the link
+            assert holder.get("/").status_code == 200  # by the cookie
+            assert holder.get("/").status_code == 429  # has a budget, too
+        for headers in (known, {"Authorization": f"Bearer {TOKEN}"}):
+            with page.viewer(headers=headers) as viewer:
+                assert viewer.hear("hello")["protocol"] == 1
 
 
 def test_https_by_a_given_certificate(run: Growing, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from pages import LAYERS, PLANE, TOKEN, Growing, Page, Speaking, Viewer, counts, served
 
 from streamer.errors import UsageError
-from streamer.preview.server import pictures
+from streamer.preview.server import pictures, watcher
 from streamer.preview.server.messages import ViewWanted
 from streamer.reading import WatchedRun
 
@@ -190,7 +190,7 @@ def test_live_pictures_leave_the_machine_to_the_run(
 
 
 def test_pictures_of_a_run_that_is_behind_rest_longer(run: Growing, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One hundredth of a second each: 3 % of a core are a third of a second, 15 % a fifteenth."""
+    """One hundredth of a second each: 1.5 % of a core are two thirds of a second, 15 % a fifteenth."""
     clocks = SimpleNamespace(thread_time=count(0.0, 0.01).__next__, monotonic=lambda: 0.0)
     monkeypatch.setattr(pictures, "time", clocks)
     run.put(2)
@@ -202,7 +202,7 @@ def test_pictures_of_a_run_that_is_behind_rest_longer(run: Growing, monkeypatch:
     made = pictures.Pictures(watched)
     view = watched.index.views()[0]
     for seq, (is_behind, rest_s) in enumerate(
-        [(False, 0.01 * (1 / 0.15 - 1)), (True, 0.01 * (1 / 0.03 - 1))]
+        [(False, 0.01 * (1 / 0.15 - 1)), (True, 0.01 * (1 / 0.015 - 1))]
     ):
         made.is_behind = is_behind
         made.picture(wanted, watched.index.at(view, seq))
@@ -299,6 +299,21 @@ def test_the_end_of_an_unannounced_run_is_noticed(run: Growing, page: Page) -> N
         viewer.until(lambda: "finished" in _states(viewer))
 
 
+def test_a_report_is_offered_once_the_run_is_over_and_it_is_there(run: Growing, page: Page) -> None:
+    run.put(1)
+    report = run.folder.path / "report.html"
+    report.write_text("of an earlier attempt")
+    with page.viewer() as viewer:
+        viewer.until(lambda: "running" in _states(viewer))
+        assert viewer.states()[-1]["report"] is False
+        report.unlink()
+        run.close()
+        viewer.until(lambda: "finished" in _states(viewer))
+        assert viewer.states()[-1]["report"] is False
+        report.write_text("of this one")
+        viewer.until(lambda: viewer.states()[-1]["report"])
+
+
 def test_snapshots_wake_and_their_publisher_is_missed(run: Growing) -> None:
     speaking = Speaking()
     with served(run.folder.path, publisher=speaking.endpoint) as page, page.viewer() as viewer:
@@ -314,6 +329,23 @@ def test_snapshots_wake_and_their_publisher_is_missed(run: Growing) -> None:
         viewer.until(lambda: 2 in _points(viewer.texts, "photons"))
         viewer.until(lambda: viewer.states()[-1]["link"] == "live")
         assert viewer.states()[-1]["snapshot"]["seq"] == 2
+
+
+def test_a_run_whose_frames_wait_is_looked_at_less_often(
+    run: Growing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watcher, "BEHIND_S", 1e6)
+    speaking = Speaking()
+    with served(run.folder.path, publisher=speaking.endpoint) as page, page.viewer() as viewer:
+        _say_until(speaking, viewer, seq=run.put(2))
+        speaking.say(seq=1, waiting=2)
+        viewer.until(lambda: viewer.states()[-1]["snapshot"]["waiting"] == 2)
+        speaking.say(seq=run.put(3))
+        viewer.look(seq=0)  # somebody clicked: at once
+        assert viewer.image_of(0)
+        viewer.drain()
+        assert _points(viewer.texts, "photons") == [0, 1]
+    speaking.close()
 
 
 def test_a_run_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ const known = {
   link: "live",
   snapshot: null,
   left: null,
+  report: false,
   state: { key: "connecting", over: false },
 };
 const prefs = loadPrefs();
@@ -113,6 +114,7 @@ function hello(message) {
   known.run = message.run;
   known.snapshot = null;
   known.link = "live";
+  known.report = false;
   stage.pixelUm = message.run.pixel_um;
   setText($("run-name"), [lastPart(message.run.name), message.run.profile, message.run.model].filter(Boolean).join(" · "));
   $("run-name").title = [message.run.path_name, `streamer ${message.run.version}`].filter(Boolean).join(" · ");
@@ -136,6 +138,7 @@ function update(message) {
   judgements.take(message.snapshot);
   judgements.told(message.log);
   known.left = message.left ?? null;
+  known.report = Boolean(message.report);
   if (message.views) tools.offer(message.views);
   curves.add(message.points);
   if (message.forecast !== undefined) charts.forecast = message.forecast;
@@ -162,7 +165,7 @@ function follow() {
   setText($("reason-text"), reason);
   setText($("reason-soon"), soon ?? "");
   $("reason-action").hidden = !retry;
-  $("report").hidden = !known.state.over;
+  $("report").hidden = !(known.state.over && known.report && known.connection.open);
   vitals.show({
     ...known,
     judged: judgements.of(curves.view),

@@ -10,6 +10,9 @@ const LAG_FINE_MS = 3000;
 const TREND_S = 6;
 const ENDING = new Set(["stopping", "stopped", "left"]);
 const UNKNOWN = new Set(["lost", "connecting"]);
+/** Runs that ended without a word: the microscope may have sent more than is recorded. */
+const BROKEN = new Set(["left", "failed"]);
+const NOT_KNOWN = "what was sent and not recorded is not known here";
 const SHAPES = { good: "finished", warning: "warning", bad: "stopped", calm: "info" };
 
 /**
@@ -29,29 +32,40 @@ export function answers({ snapshot, left, state, judged, shares, guardStop, tren
     machine: machine(snapshot, state, trend),
   };
   found.left = { ...remaining(snapshot, lightLeft, state, found.cell), more: left?.words };
+  if (BROKEN.has(state.key)) return { ...found, cell: past(found.cell, lastOf(seq)), picture: past(found.picture, lastOf(seq)) };
   return UNKNOWN.has(state.key) ? unheard(found, seq) : found;
+}
+
+/** What was well before is no more than calm now. */
+function past(answer, since) {
+  return answer.mood === "good" ? { ...answer, mood: "calm", sub: since } : answer;
+}
+
+function lastOf(seq) {
+  return `at frame ${seq}, the last recorded`;
 }
 
 /** Without news everything is of before: nothing may look well, and nothing goes on counting. */
 function unheard(found, seq) {
   const since = seq >= 0 ? `last heard at frame ${seq}` : "nothing heard yet";
   const unknown = { mood: "calm", main: "Unknown", sub: since };
-  const old = (answer) => (answer.mood === "good" ? { ...answer, mood: "calm", sub: since } : answer);
-  return { cell: old(found.cell), picture: old(found.picture), machine: unknown, left: unknown };
+  return { cell: past(found.cell, since), picture: past(found.picture, since), machine: unknown, left: unknown };
 }
 
 function machine(snapshot, state, trend) {
   const { waiting, dropped } = snapshot;
   const passedOver = Math.max(0, snapshot.recorded - snapshot.processed);
-  const lost = dropped ? count(dropped, "frame lost", "frames lost") : "none lost";
+  const broken = BROKEN.has(state.key);
+  const lost = [dropped ? count(dropped, "frame lost", "frames lost") : broken ? "" : "none lost", broken ? NOT_KNOWN : ""];
   const skipped = passedOver ? [`${passedOver} not denoised`] : [];
   const words = dropped ? "Frames lost" : passedOver ? "Skipping frames" : "";
   const mood = words ? "warning" : "calm";
-  const done = [`${number(snapshot.processed)} processed`, ...skipped, lost].join(" · ");
+  const done = [`${number(snapshot.processed)} processed`, ...skipped, ...lost].filter(Boolean).join(" · ");
   if (state.key === "failed") return { mood: "bad", main: "Failed", sub: done };
+  if (state.key === "left") return { mood, main: words || "Broken off", sub: done };
   if (state.over) return { mood, main: words || "Done", sub: done };
   if (snapshot.seq < 0) return { mood: "calm", main: "Ready", sub: "no frame yet" };
-  const sub = [`${milliseconds(snapshot.lag_ms)} behind`, `${waiting} waiting`, ...skipped, ...(dropped ? [lost] : [])].join(" · ");
+  const sub = [`${milliseconds(snapshot.lag_ms)} behind`, `${waiting} waiting`, ...skipped, ...(dropped ? lost.slice(0, 1) : [])].join(" · ");
   if (state.key === "paused" && waiting === 0) return { mood, main: words || "Resting", sub: done };
   const behind = waiting > WAITING_FINE || (waiting > 0 && snapshot.lag_ms > LAG_FINE_MS);
   if (behind && trend > 0) return { mood: "warning", main: "Falling behind", sub };

@@ -8,8 +8,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+from streamer.errors import StreamerError
 from streamer.preview.snapshot import Snapshot, parse_snapshot
 from streamer.reading import WatchedRun
+from streamer.reading.writer import is_locked
 from streamer.recording import Row
 
 #: The newest row is looked for in so many bytes at the end of the rows.
@@ -22,9 +24,32 @@ def snapshot_of(run: WatchedRun) -> dict[str, Any] | None:
     The state is that of the recording, which also may be "left".
     """
     row = _last_row(run.folder.frames)
-    if row is None:
+    return None if row is None else _fields(run, row, run.state)
+
+
+def ending_of(path: Path) -> Snapshot | str | None:
+    """How the run in folder `path` ended; in words where it is not closed, and None where nobody can tell.
+
+    Where somebody writes the recording, the run goes on.
+    """
+    locked = is_locked(path)  # first: it is let go of behind the closing
+    try:
+        run = WatchedRun(path)
+        while run.update():
+            pass
+    except StreamerError:
         return None
-    known, state = run.summary(), run.state
+    if run.info.state != "closed":
+        if locked is not False:
+            return None
+        return "nothing more is heard of the run, and its recording is not closed: what recorded it has ended"
+    fields = _fields(run, _last_row(run.folder.frames) or {}, run.state)
+    return None if fields is None else parse_snapshot(json.dumps(fields).encode())
+
+
+def _fields(run: WatchedRun, row: Row, state: str) -> dict[str, Any] | None:
+    """A snapshot as JSON takes it, of the run at its newest row; None where that cannot be read."""
+    known = run.summary()
     elapsed_s, frames = known["elapsed_s"], known["frames"]
     fields = {
         "run": run.folder.path.name,
@@ -41,7 +66,7 @@ def snapshot_of(run: WatchedRun) -> dict[str, Any] | None:
             "action": "stop" if run.stop else "continue",
             "reason": run.stop.text if run.stop else "",
         },
-        "seq": known["last_seq"],
+        "seq": -1 if known["last_seq"] is None else known["last_seq"],
         "timings_ms": row.get("timings_ms") or {},
         "lag_ms": row.get("lag_ms") or 0.0,
         "waiting": row.get("waiting") or 0,
