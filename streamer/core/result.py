@@ -29,7 +29,7 @@ class Halves:
     labels_a: NDArray[np.uint8]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
 class Result:
     """One frame, denoised and segmented; everything a guard may look at.
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from streamer.core import Result, Status, Verdict
 from streamer.core.result import Halves
-from streamer.guards.base import is_finite, not_judged
+from streamer.guards.base import not_judged
+from streamer.guards.shared import is_finite
 from streamer.metrics import tile_sums
 from streamer.metrics.fourier import SMALLEST_PX, frc_nm
 

@@ -12,9 +12,6 @@ from streamer.core import Frame, Result, Verdict
 
 State = TypeVar("State")
 
-#: Side of the boxes in which photons are summed, pixels.
-BOX = 10
-
 
 class Guard(Protocol[State]):
     """A judge of results; its settings are bound when it is made.
@@ -57,14 +54,6 @@ def warm_up(guards: Sequence[Guard[Any]], shape_yx: tuple[int, int]) -> None:
         frame = Frame(pixels=lit.astype(np.uint8), seq=seq)
         result = Result(frame=frame, photons=lit, denoised=lit, labels=lit.astype(np.uint8))
         states, _ = judge(guards, states, result)
-
-
-def is_finite(result: Result) -> bool:
-    """Whether neither photons nor prediction hold a value that is not a number or not finite."""
-    return bool(
-        np.isfinite(result.photons.sum(dtype=np.float64))
-        and np.isfinite(result.denoised.sum(dtype=np.float64))
-    )
 
 
 def not_judged(guard: str) -> Verdict:

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core import Frame, Result, Status, Verdict
-from streamer.guards.base import BOX, is_finite, not_judged
+from streamer.guards.base import not_judged
 from streamer.guards.causes import Cause, Change, Shape, cause_of, change_since, shape_of
 from streamer.guards.history import History, added, nothing, points
 from streamer.guards.light import MEMORY, Light, Tiles, light_of, remembered
 from streamer.guards.outlook import against_floor, because, in_sight
-from streamer.metrics import foreground_tiles, tile_sums
+from streamer.guards.shared import drawn_tiles, is_finite, photons_in_tiles
 from streamer.metrics.decay import FRAMES_MIN, forecast
 
 #: Frames that the present level is a mean of, and frames before them that a fall at once is measured from.
@@ -154,12 +154,12 @@ class Bleaching:
         """Judge one result; `measured` is photons per foreground box, `limit` the floor."""
         if not is_finite(result):
             return state, not_judged(self.name)
-        tiles, before = tile_sums(result.photons, BOX), state.recent
+        tiles, before = photons_in_tiles(result), state.recent
         state = replace(_timed(state, result.frame), seen=state.seen + 1, recent=remembered(tiles, before))
         if state.seen <= MEMORY:
             return state, self._say("pass", None, "finding out where it is bright, before the baseline")
         if state.medians.size < self.baseline_frames:
-            return self._learn(state, tiles, before, foreground_tiles(result.labels, BOX))
+            return self._learn(state, tiles, before, drawn_tiles(result))
         light = light_of(tiles, before, round(state.drawn.mean()), self.read_noise_e)
         state = self._followed(state, light, result.frame.seq)
         if light.stands_clear:

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.guards.base import BOX
+from streamer.guards.shared import BOX
 from streamer.metrics.sharpness import neighbour_products
 
 Cause = Literal["steady", "bleaching", "focus", "leaving", "rising", "sudden"]

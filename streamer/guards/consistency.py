@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core import Result, Status, Verdict
-from streamer.guards.base import BOX, Stateless, is_finite, not_judged
-from streamer.metrics.residuals import paired_tile_sums, poisson_residual, score_sums
+from streamer.guards.base import Stateless, not_judged
+from streamer.guards.shared import BOX, is_finite, photons_in_tiles, predicted_in_tiles
+from streamer.metrics.residuals import poisson_residual, score_sums
 
 Floats = NDArray[np.float64]
 
@@ -126,8 +127,7 @@ class Consistency:
         return state, self._verdict(self._tests(result))
 
     def _tests(self, result: Result) -> _Tests:
-        counted, predicted = paired_tile_sums(result.photons, result.denoised, BOX)
-        predicted = np.maximum(predicted, 0.0)
+        counted, predicted = photons_in_tiles(result), np.maximum(predicted_in_tiles(result), 0.0)
         background, error = _background(counted - predicted, predicted, self.read_noise_e)
         score = score_sums(result.photons, result.denoised, background, BOX)
         plain = np.stack([counted, predicted + BOX**2 * background])

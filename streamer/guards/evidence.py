@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from streamer.core import Result, Status, Verdict
 from streamer.core.result import Halves
-from streamer.guards.base import is_finite, not_judged
+from streamer.guards.base import not_judged
+from streamer.guards.shared import is_finite
 from streamer.metrics.objects import pieces, sums, surroundings
 from streamer.metrics.rates import discoveries, excess_p_values, share_of_nulls
 

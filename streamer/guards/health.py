@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core import Frame, Result, Status, Verdict
-from streamer.guards.base import BOX, not_judged
+from streamer.guards.base import not_judged
+from streamer.guards.shared import BOX, photons_are_finite, photons_in_tiles
 from streamer.metrics.faults import HotPixels, Rows, hot_pixels, rows_of
 from streamer.metrics.lines import BAND, departure, dropped_rows, line_sums, odd_lines, steps
-from streamer.metrics.tiles import sums_of_tiles
 
 Floats = NDArray[np.float64]
 
@@ -124,7 +124,7 @@ class Health:
         rows = rows_of(result.frame.pixels, self._full_scale(result.frame))
         before = state
         state = _remember(before, rows)
-        if not np.isfinite(result.photons.sum(dtype=np.float64)):
+        if not photons_are_finite(result):
             return state, not_judged(self.name)
         sums = line_sums(result.photons)
         hot = hot_pixels(result.photons, PIXEL_CONTRAST, self._nats(result.photons.size), self.read_noise_e)
@@ -229,7 +229,7 @@ class Health:
         """Share of the photons that dead time loses in the brightest box; None where nothing is known."""
         if self.dead_time_ns is None or self.exposure_us is None:
             return None
-        tiles = sums_of_tiles(result.photons, BOX)
+        tiles = photons_in_tiles(result)
         brightest = max(float(tiles.max()), 0.0) / BOX**2 if tiles.size else 0.0
         return min(brightest * self.dead_time_ns / (1000.0 * self.exposure_us), 1.0)
 

@@ -9,8 +9,9 @@ from typing import ClassVar
 import numpy as np
 
 from streamer.core import Result, Verdict
-from streamer.guards.base import BOX, Stateless, is_finite
-from streamer.metrics import foreground_tiles, noise_ratio, tile_sums
+from streamer.guards.base import Stateless
+from streamer.guards.shared import BOX, drawn_tiles, is_finite, photons_in_tiles, predicted_in_tiles
+from streamer.metrics import noise_ratio
 
 #: Median of chi-squared with one degree of freedom.
 CHANCE = 0.455
@@ -80,20 +81,20 @@ class InputRange:
 
     def _median_box_sum(self, result: Result) -> float | None:
         """Photons per foreground box; None where there is no foreground."""
-        tiles = tile_sums(result.photons, BOX)
-        for chosen in (tiles[foreground_tiles(result.labels, BOX)], tiles[tiles > self.signal_min]):
+        tiles = photons_in_tiles(result)
+        for chosen in (tiles[drawn_tiles(result)], tiles[tiles > self.signal_min]):
             if chosen.size >= self.tiles_min:
                 return float(np.median(chosen))
         return None
 
     def _misfit(self, result: Result) -> float:
         """How far prediction and counts differ in drawn tiles; not a number where too little is drawn."""
-        drawn = foreground_tiles(result.labels, BOX)
+        drawn = drawn_tiles(result)
         if np.count_nonzero(drawn) < self.tiles_min:
             return float("nan")
-        predicted = np.maximum(tile_sums(result.denoised, BOX)[drawn], 1.0)
+        predicted = np.maximum(predicted_in_tiles(result)[drawn], 1.0)
         chance = predicted + (BOX * self.read_noise_e) ** 2
-        return float(np.median((tile_sums(result.photons, BOX)[drawn] - predicted) ** 2 / chance))
+        return float(np.median((photons_in_tiles(result)[drawn] - predicted) ** 2 / chance))
 
     def _nearest_end(self, median: float) -> float:
         middle = (self.trained_low * self.trained_high) ** 0.5

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.guards.base import BOX
+from streamer.guards.shared import BOX
 
 Tiles = NDArray[np.float64]
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core import Result, Status, Verdict
-from streamer.guards.base import BOX, is_finite, not_judged
+from streamer.guards.base import not_judged
 from streamer.guards.light import MEMORY, Light, Tiles, light_of, remembered
-from streamer.metrics import foreground_tiles, tile_sums
+from streamer.guards.shared import BOX, drawn_tiles, is_finite, photons_in_tiles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -97,12 +97,12 @@ class Photons:
         """Judge one result; `measured` is photons per foreground box, `limit` the floor."""
         if not is_finite(result):
             return state, not_judged(self.name)
-        tiles, before = tile_sums(result.photons, BOX), state.recent
+        tiles, before = photons_in_tiles(result), state.recent
         state = replace(state, seen=state.seen + 1, recent=remembered(tiles, before))
         if state.seen <= MEMORY:
             return state, self._say("pass", None, "finding out where it is bright, before the baseline")
         if state.medians.size < self.baseline_frames:
-            return self._learn(state, tiles, before, foreground_tiles(result.labels, BOX))
+            return self._learn(state, tiles, before, drawn_tiles(result))
         return self._test(state, self._light(tiles, before, round(state.drawn.mean())))
 
     def _learn(

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core import Result, Verdict
-from streamer.guards.base import BOX, is_finite, not_judged
+from streamer.guards.base import not_judged
 from streamer.guards.sequential import evidence_limit, gathered, log_e_value
+from streamer.guards.shared import BOX, is_finite, photons_in_tiles
+from streamer.metrics import tile_sums
 from streamer.metrics.drift import shift_between, thumbnail
 from streamer.metrics.focus import Sharpness, sharpness
-from streamer.metrics.tiles import sums_of_tiles
 
 Floats = NDArray[np.float64]
 
@@ -254,7 +255,7 @@ def _look(state: SceneState, result: Result) -> tuple[SceneState, _Look | None]:
         place = (shift.y * binning, shift.x * binning)
         moved = math.dist(place, state.place)
         state = replace(state, place=place)
-    tiles = sums_of_tiles(result.photons, WIDE * BOX).ravel() / WIDE**2
+    tiles = tile_sums(photons_in_tiles(result), WIDE).ravel() / WIDE**2
     if not tiles.size:
         return state, None
     chosen = max(round(DARKEST * tiles.size), 1)

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core import Result, Verdict
-from streamer.guards.base import BOX, Stateless, is_finite, not_judged
-from streamer.metrics import SIGNAL, UNCERTAIN, signal_map, tile_sums
+from streamer.guards.base import Stateless, not_judged
+from streamer.guards.shared import BOX, is_finite, photons_in_tiles
+from streamer.metrics import SIGNAL, UNCERTAIN, signal_map
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,7 @@ class SignalMap:
         """Judge one result; `measured` is the index of dispersion of the tiles."""
         if not is_finite(result):
             return state, not_judged(self.name)
-        tiles = tile_sums(result.photons, BOX).ravel()
+        tiles = photons_in_tiles(result).ravel()
         classes = signal_map(result.photons, self.background_max, self.signal_min)
         signal, uncertain = float(np.mean(classes == SIGNAL)), float(np.mean(classes == UNCERTAIN))
         index, limit = self._dispersion(tiles), self._limit(tiles.size)

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core import Result, Status, Verdict
-from streamer.guards.base import BOX, is_finite, not_judged
+from streamer.guards.base import not_judged
+from streamer.guards.shared import BOX, is_finite
 from streamer.metrics import BACKGROUND, signal_map, ssim
 
 #: Slack of the sequential test in standard deviations: a lasting fall of twice this is found fastest.

@@ -11,18 +11,18 @@ from streamer.metrics.boxes import (
     SIGNAL,
     UNCERTAIN,
     box_sum,
-    foreground_tiles,
     signal_map,
-    tile_sums,
 )
 from streamer.metrics.noise import noise_ratio
 from streamer.metrics.similarity import ssim, ssim_map
+from streamer.metrics.tiles import all_finite, foreground_tiles, tile_sums
 from streamer.metrics.warp import warp, warp_labels
 
 __all__ = [
     "BACKGROUND",
     "SIGNAL",
     "UNCERTAIN",
+    "all_finite",
     "box_sum",
     "foreground_tiles",
     "noise_ratio",

@@ -1,4 +1,4 @@
-"""Photon sums in square boxes, and what they say about where there is signal."""
+"""Photon sums in the square box around every pixel, and what they say about where there is signal."""
 
 from __future__ import annotations
 
@@ -30,19 +30,6 @@ def signal_map(
     Sums up to `background_max` are background, sums above `signal_min` are signal, between is uncertain.
     """
     return _classify(box_sum(photons), background_max, signal_min)
-
-
-def tile_sums(values: NDArray[np.generic], size: int = 10) -> NDArray[np.float64]:
-    """Sums of the non-overlapping `size` x `size` tiles, [tile y, tile x]; what fills no tile is left out."""
-    rows, columns = values.shape[0] // size, values.shape[1] // size
-    whole = np.ascontiguousarray(values[: rows * size, : columns * size])
-    along_y = whole.reshape(rows, size, columns * size).sum(axis=1, dtype=np.float64)
-    return np.asarray(along_y.reshape(rows, columns, size).sum(axis=2))
-
-
-def foreground_tiles(labels: NDArray[np.uint8], size: int = 10) -> NDArray[np.bool_]:
-    """[tile y, tile x] tiles of which at least half the pixels are labelled."""
-    return tile_sums(labels != 0, size) >= size * size / 2
 
 
 def _mirror(length: int, size: int) -> NDArray[np.intp]:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.metrics.tiles import foreground_tiles, tile_sums
+
 Image = NDArray[np.generic]
 
 
@@ -102,20 +104,12 @@ def linear_fit_psnr(predictions: Sequence[Image], truths: Sequence[Image]) -> Qu
     return Quality(psnr_db=float(total), frame_psnr_db=frames, gain=gain, offset=offset, peak=peak)
 
 
-def tile_sums(image: Image, size: int = 10) -> NDArray[np.float64]:
-    """Sums of non-overlapping size x size tiles, [y // size, x // size]; an incomplete tile is left out."""
-    rows, columns = image.shape[0] // size, image.shape[1] // size
-    whole = image[: rows * size, : columns * size].astype(np.float64)
-    sums: NDArray[np.float64] = whole.reshape(rows, size, columns, size).sum(axis=(1, 3))
-    return sums
-
-
 def median_box_sum(counts: Image, labels: NDArray[np.uint8], size: int = 10) -> float:
     """Median photon sum of foreground boxes: the tiles of which at least half of the pixels have a label.
 
     NaN where there is none.
     """
-    foreground = tile_sums(labels != 0, size) >= size * size / 2
+    foreground = foreground_tiles(labels, size)
     return float(np.median(tile_sums(counts, size)[foreground])) if foreground.any() else float("nan")
 
 

@@ -10,11 +10,6 @@ from streamer.metrics.compiled import compiled, plain
 Floats = NDArray[np.float64]
 
 
-def paired_tile_sums(photons: NDArray[np.float32], predicted: NDArray[np.float32], size: int) -> Floats:
-    """[2, tile y, tile x] sums of counted and of predicted photons; what fills no tile is left out."""
-    return _paired_tile_sums(plain(photons), plain(predicted), size)
-
-
 def score_sums(
     photons: NDArray[np.float32], predicted: NDArray[np.float32], background: Floats, size: int
 ) -> Floats:
@@ -58,25 +53,6 @@ def _fold(columns: Floats, out: Floats, size: int) -> None:
         for x in range(tile * size, (tile + 1) * size):
             total += columns[x]
         out[tile] = total
-
-
-@compiled
-def _paired_tile_sums(photons: NDArray[np.float32], predicted: NDArray[np.float32], size: int) -> Floats:
-    rows, columns = photons.shape[0] // size, photons.shape[1] // size
-    out = np.zeros((2, rows, columns))
-    width = columns * size
-    counted, expected = np.zeros(width), np.zeros(width)
-    for tile in range(rows):
-        counted[:] = 0.0
-        expected[:] = 0.0
-        for y in range(tile * size, (tile + 1) * size):
-            n, p = photons[y], predicted[y]
-            for x in range(width):
-                counted[x] += n[x]
-                expected[x] += p[x]
-        _fold(counted, out[0, tile], size)
-        _fold(expected, out[1, tile], size)
-    return out
 
 
 @compiled

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,14 +18,17 @@ def all_finite(image: NDArray[np.float32]) -> bool:
     return not _bad(plain(image).view(np.int32).ravel())
 
 
-def sums_of_tiles(photons: NDArray[np.float32], size: int) -> NDArray[np.float64]:
-    """Sums of the `size` x `size` tiles of an image, [tile y, tile x]; what fills no tile is left out."""
-    return _sums(plain(photons), size)
+def tile_sums(values: NDArray[Any], size: int = 10) -> NDArray[np.float64]:
+    """Sums of the non-overlapping `size` x `size` tiles, [tile y, tile x]; what fills no tile is left out.
+
+    Takes [y, x] numbers or truth values of any type; sums run in float64, so whole counts stay whole.
+    """
+    return _sums(np.require(values, requirements=["C", "W"]), size)
 
 
-def drawn_pixels(labels: NDArray[np.uint8], size: int) -> NDArray[np.int64]:
-    """Labelled pixels of the `size` x `size` tiles of [y, x] classes; what fills no tile is left out."""
-    return _drawn(np.require(labels, np.uint8, ["C", "W"]), size)
+def foreground_tiles(labels: NDArray[np.uint8], size: int = 10) -> NDArray[np.bool_]:
+    """[tile y, tile x] tiles of which at least half the pixels are labelled."""
+    return 2 * _drawn(np.require(labels, np.uint8, ["C", "W"]), size) >= size * size
 
 
 @compiled
@@ -35,14 +40,14 @@ def _bad(bits: NDArray[np.int32]) -> bool:
 
 
 @compiled
-def _sums(photons: NDArray[np.float32], size: int) -> NDArray[np.float64]:
-    rows, columns = photons.shape[0] // size, photons.shape[1] // size
+def _sums(values: NDArray[Any], size: int) -> NDArray[np.float64]:
+    rows, columns = values.shape[0] // size, values.shape[1] // size
     out = np.zeros((rows, columns))
     sums = np.zeros(columns * size)
     for tile in range(rows):
         sums[:] = 0.0
         for y in range(tile * size, (tile + 1) * size):
-            row = photons[y]
+            row = values[y]
             for x in range(sums.size):
                 sums[x] += row[x]
         for column in range(columns):

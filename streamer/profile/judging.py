@@ -91,6 +91,132 @@ class RangeGuard(Table):
     tiles_min: int = Field(default=10, ge=1)
 
 
+class Halving(Table):
+    """[guards.halves]: frames whose photons are dealt into two halves, for `evidence` and `agreement`.
+
+    Attributes:
+        every_frames: frames of a view from one that is halved to the next; 0 for never. A halved frame costs
+            two more denoisings and one more segmentation.
+    """
+
+    every_frames: int = Field(default=20, ge=0)
+
+
+class EvidenceGuard(Table):
+    """[guards.evidence]: photons of each drawn object against those around it, on halved frames.
+
+    Attributes:
+        false_discovery_rate: expected share of supported objects that are not there, at most.
+        ratio: brightness over the surroundings that is granted to what is not there.
+        smallest_px: objects of fewer pixels are not tested.
+        objects_min: tested objects below which there is no share to speak of.
+        flag_below, reject_below: supported share of the drawn area.
+    """
+
+    false_discovery_rate: Rate = 0.05
+    ratio: float = Field(default=1.15, ge=1)
+    smallest_px: int = Field(default=10, ge=1)
+    objects_min: int = Field(default=10, ge=1)
+    flag_below: float = Field(default=0.5, ge=0, le=1)
+    reject_below: float = Field(default=0.2, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.reject_below > self.flag_below:
+            raise ValueError(
+                f"reject_below = {self.reject_below:g} is above flag_below = {self.flag_below:g}; lower it"
+            )
+        return self
+
+
+class AgreementGuard(Table):
+    """[guards.agreement]: predictions from two halves of the photons against each other, on halved frames.
+
+    Attributes:
+        baseline_tests: comparisons that make the run's own healthy baseline.
+        spread_min: least standard deviation to assume; smaller changes are of no interest.
+        drawn_min_px: drawn pixels below which there is nothing to compare.
+        false_alarm_rate: probability of a reject in a healthy run of the planned length.
+    """
+
+    baseline_tests: int = Field(default=15, ge=2)
+    spread_min: Positive = 0.02
+    drawn_min_px: int = Field(default=500, ge=1)
+    false_alarm_rate: Rate = 0.01
+
+
+class BleachingGuard(Table):
+    """[guards.bleaching]: the light that is left, for how long it will do, and what takes it.
+
+    The floor is that of [guards.photons].
+
+    Attributes:
+        baseline_frames: frames that make the baseline.
+        tiles_min: foreground tiles that a baseline frame needs.
+        refit_frames, refit_share: the forecast is made anew after so many frames, or so large a share of
+            those so far.
+        rise: of the light over the start, relative, that is flagged.
+        area_loss, sharpness_loss: relative, that are flagged where they explain the loss of light.
+    """
+
+    baseline_frames: int = Field(default=5, ge=1)
+    tiles_min: int = Field(default=10, ge=1)
+    refit_frames: int = Field(default=20, ge=1)
+    refit_share: float = Field(default=0.02, ge=0, le=1)
+    rise: Positive = 0.5
+    area_loss: float = Field(default=0.2, gt=0, lt=1)
+    sharpness_loss: float = Field(default=0.2, gt=0, lt=1)
+
+
+class ConsistencyGuard(Table):
+    """[guards.consistency]: counts against what the prediction says they should be, window by window.
+
+    Attributes:
+        false_alarm_rate: probability that a right prediction is flagged, per frame and direction.
+        model_error: relative error of a right prediction, standard deviation over a window.
+        structure_spread: standard deviation of structure residuals of right predictions; 1 for a denoiser
+            that nobody calibrated.
+    """
+
+    false_alarm_rate: Rate = 1e-3
+    model_error: float = Field(default=0.08, ge=0, le=1)
+    structure_spread: Positive = 0.85
+
+
+class HealthGuard(Table):
+    """[guards.health]: whether a frame is new and whole.
+
+    Attributes:
+        share_max: share of faulty rows from which a frame is rejected.
+        false_alarm_rate: probability of any flag in a healthy run of the planned length.
+        loss_max: share of the photons that may be lost to the counter's dead time.
+        dead_time_ns: of the counter after each photon; without it dead time is not judged.
+    """
+
+    share_max: float = Field(default=0.02, ge=0, le=1)
+    false_alarm_rate: Rate = 0.01
+    loss_max: float = Field(default=0.1, gt=0, le=1)
+    dead_time_ns: Positive | None = None
+
+
+class SceneGuard(Table):
+    """[guards.scene]: focus, area, background and drift against the beginning of the run.
+
+    Attributes:
+        baseline_frames: frames that make the run's own beginning.
+        sharpness_loss, area_loss, background_rise: relative, that a healthy specimen may wander by.
+        drift_max_px: movement that is flagged, pixels.
+        false_alarm_rate: probability of any alarm about the first three in a healthy run.
+    """
+
+    baseline_frames: int = Field(default=30, ge=2)
+    sharpness_loss: float = Field(default=0.08, ge=0, lt=1)
+    area_loss: float = Field(default=0.3, ge=0, lt=1)
+    background_rise: float = Field(default=0.4, ge=0)
+    drift_max_px: Positive = 50
+    false_alarm_rate: Rate = 0.01
+
+
 class Reactions(Table):
     """[guards.actions.<guard>]: what the policy does about a guard's verdicts.
 
@@ -114,6 +240,12 @@ class Actions(Table):
     similarity: Reactions = Reactions()
     photons: Reactions = Reactions(reject="stop")
     range: Reactions = Reactions()
+    evidence: Reactions = Reactions()
+    agreement: Reactions = Reactions()
+    bleaching: Reactions = Reactions()
+    consistency: Reactions = Reactions()
+    health: Reactions = Reactions()
+    scene: Reactions = Reactions()
 
     def asking_for(self, reaction: Reaction) -> tuple[str, ...]:
         """The guards that a verdict lets ask for `reaction`."""
@@ -127,6 +259,13 @@ class Guards(Table):
     similarity: SimilarityGuard = SimilarityGuard()
     photons: PhotonGuard = PhotonGuard()
     range: RangeGuard = RangeGuard()
+    halves: Halving = Halving()
+    evidence: EvidenceGuard = EvidenceGuard()
+    agreement: AgreementGuard = AgreementGuard()
+    bleaching: BleachingGuard = BleachingGuard()
+    consistency: ConsistencyGuard = ConsistencyGuard()
+    health: HealthGuard = HealthGuard()
+    scene: SceneGuard = SceneGuard()
     actions: Actions = Actions()
 
 

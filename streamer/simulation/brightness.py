@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from streamer.metrics.quality import median_box_sum, tile_sums
+from streamer.metrics import tile_sums
+from streamer.metrics.quality import median_box_sum
 from streamer.simulation.scene import Scene
 from streamer.simulation.settings import Light, SceneSettings
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from skimage.filters import threshold_otsu
 from torch import nn
 
-from streamer.metrics.quality import linear_fit_psnr, tile_sums
+from streamer.metrics import tile_sums
+from streamer.metrics.quality import linear_fit_psnr
 from streamer.training.examples import Batch
 from streamer.training.fields import LEAST_LEVEL
 from streamer.training.noisy import fitting_patch_px

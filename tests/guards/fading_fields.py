@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core import Frame, Result
-from streamer.guards.base import BOX
+from streamer.guards.shared import BOX
 from streamer.guards.bleaching import Bleaching
 
 Floats = NDArray[np.float64]

@@ -11,7 +11,6 @@ from streamer.metrics.quality import (
     linear_fit_psnr,
     median_box_sum,
     psnr_db,
-    tile_sums,
 )
 
 RNG = np.random.default_rng(11)
@@ -76,11 +75,6 @@ def test_the_gains_interval_holds_the_gain() -> None:
     assert low <= better.psnr_db - worse.psnr_db <= high
     assert high - low < 1.0
     assert gain_interval_db(better, better, np.random.default_rng(1)) == (0.0, 0.0)
-
-
-def test_tiles_are_summed_and_rests_left_out() -> None:
-    sums = tile_sums(np.ones((25, 31)))
-    np.testing.assert_array_equal(sums, np.full((2, 3), 100.0))
 
 
 def test_foreground_boxes_are_at_least_half_covered() -> None:

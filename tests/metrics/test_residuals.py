@@ -7,17 +7,11 @@ import pytest
 from scipy.stats import norm, poisson
 
 from streamer.metrics import tile_sums
-from streamer.metrics.residuals import paired_tile_sums, poisson_residual, score_sums
+from streamer.metrics.residuals import poisson_residual, score_sums
 
 RNG = np.random.default_rng(0)
 PHOTONS = RNG.poisson(0.4, (43, 58)).astype(np.float32)
 PREDICTED = RNG.gamma(2.0, 0.2, (43, 58)).astype(np.float32)
-
-
-def test_paired_sums_are_those_of_the_tiles() -> None:
-    counted, predicted = paired_tile_sums(PHOTONS, PREDICTED, 10)
-    assert np.array_equal(counted, tile_sums(PHOTONS, 10))
-    assert np.allclose(predicted, tile_sums(PREDICTED, 10))
 
 
 def test_score_sums_are_those_of_the_formula() -> None:

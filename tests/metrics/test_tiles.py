@@ -5,18 +5,31 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streamer.metrics import tile_sums
-from streamer.metrics.tiles import all_finite, drawn_pixels, sums_of_tiles
+from streamer.metrics import all_finite, foreground_tiles, tile_sums
+
+
+def added(values: np.ndarray, size: int) -> np.ndarray:
+    """The plain sums."""
+    rows, columns = values.shape[0] // size, values.shape[1] // size
+    whole = values[: rows * size, : columns * size].astype(np.float64)
+    return whole.reshape(rows, size, columns, size).sum(axis=(1, 3))
 
 
 @pytest.mark.parametrize("shape", [(40, 60), (43, 58), (4, 6)], ids=str)
 @pytest.mark.parametrize("size", [5, 10, 30])
-def test_sums_are_those_of_the_tiles(shape: tuple[int, int], size: int) -> None:
-    rng = np.random.default_rng(0)
-    photons = rng.poisson(3.0, shape).astype(np.float32)
-    labels = rng.integers(0, 3, shape).astype(np.uint8)
-    assert np.array_equal(sums_of_tiles(photons, size), tile_sums(photons, size))
-    assert np.array_equal(drawn_pixels(labels, size), tile_sums(labels != 0, size))
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8, np.float64, bool], ids=lambda dtype: dtype.__name__)
+def test_sums_are_those_of_the_tiles(shape: tuple[int, int], size: int, dtype: type) -> None:
+    values = np.random.default_rng(0).poisson(0.7, shape).astype(dtype)
+    assert np.array_equal(tile_sums(values, size), added(values, size))
+    labels = values.astype(np.uint8)
+    assert np.array_equal(foreground_tiles(labels, size), added(labels != 0, size) >= size * size / 2)
+
+
+def test_a_view_into_a_larger_image_and_a_locked_one_are_summed() -> None:
+    image = np.random.default_rng(0).poisson(3.0, (50, 70)).astype(np.float32)
+    part = image[5:45, 3:63]
+    part.setflags(write=False)
+    assert np.array_equal(tile_sums(part), added(part, 10))
 
 
 @pytest.mark.parametrize("value", [np.nan, -np.nan, np.inf, -np.inf])

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PROTOCOL = 1
 #: Points of one curve, and of all together, that a page gets at first.
-CURVE_POINTS_MAX, POINTS_MAX = 2000, 60_000
+CURVE_POINTS_MAX, POINTS_MAX = 800, 60_000
 #: Positions, channels and z that are offered.
 NAMES_MAX = 1000
 LEGEND = {

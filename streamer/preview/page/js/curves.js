@@ -1,7 +1,8 @@
 // Curves as the server sends them, bounded, and sorted into the charts that people look at.
 
-/** A curve longer than this is thinned to half: the page's memory stays flat over any run. */
-export const POINTS_MAX = 6000;
+/** A curve longer than the first is thinned to the second: the page's memory stays flat over any run. */
+export const POINTS_MAX = 800;
+const POINTS_KEPT = 600;
 
 /** The charts in their order; a curve belongs to the first whose words it has. */
 const CHARTS = [
@@ -32,7 +33,7 @@ export class Curves {
       const curve = this.#all.get(point.key) ?? fresh({ key: point.key, name: point.key });
       this.#all.set(point.key, curve);
       for (const part of ["seq", "time_s", "value", "limit"]) append(curve[part], point[part]);
-      if (curve.seq.length > POINTS_MAX) halve(curve);
+      if (curve.seq.length > POINTS_MAX) thin(curve);
     }
   }
 
@@ -71,19 +72,21 @@ function ofOneView(curves, view) {
   return curves.filter((curve) => curve.view === wanted);
 }
 
-function fresh(curve) {
+function fresh(told) {
   const list = (values) => (Array.isArray(values) ? values.slice() : []);
-  return {
-    key: curve.key,
-    name: String(curve.name ?? curve.key),
-    group: String(curve.group ?? ""),
-    view: String(curve.view ?? ""),
-    unit: String(curve.unit ?? ""),
-    seq: list(curve.seq),
-    time_s: list(curve.time_s),
-    value: list(curve.value),
-    limit: list(curve.limit),
+  const curve = {
+    key: told.key,
+    name: String(told.name ?? told.key),
+    group: String(told.group ?? ""),
+    view: String(told.view ?? ""),
+    unit: String(told.unit ?? ""),
+    seq: list(told.seq),
+    time_s: list(told.time_s),
+    value: list(told.value),
+    limit: list(told.limit),
   };
+  if (curve.seq.length > POINTS_MAX) thin(curve);
+  return curve;
 }
 
 function append(list, value) {
@@ -91,17 +94,27 @@ function append(list, value) {
   else list.push(value ?? null);
 }
 
-/** Of every four points the lowest and the highest stay, in their order: nothing that stands out is lost. */
-function halve(curve) {
+/**
+ * Of each of as many equal parts of the run the lowest and the highest point stay, in their order: nothing that
+ * stands out is lost, and the first hour stays as fine as the last.
+ */
+function thin(curve) {
+  const first = curve.seq[0];
+  const frames = curve.seq.at(-1) - first + 1;
+  const parts = POINTS_KEPT / 2;
   const kept = [];
-  for (let from = 0; from < curve.seq.length; from += 4) {
-    const group = [0, 1, 2, 3].map((i) => from + i).filter((i) => i < curve.seq.length);
-    const known = group.filter((i) => curve.value[i] !== null);
-    if (known.length < 2) kept.push(...group.slice(0, 2));
-    else {
-      const ordered = known.toSorted((a, b) => curve.value[a] - curve.value[b]);
-      kept.push(...[ordered[0], ordered.at(-1)].sort((a, b) => a - b));
+  let [low, high, part] = [0, 0, 0];
+  const keep = () => kept.push(...(low === high ? [low] : [Math.min(low, high), Math.max(low, high)]));
+  curve.seq.forEach((seq, i) => {
+    const its = Math.floor(((seq - first) * parts) / frames);
+    if (its !== part) {
+      keep();
+      [low, high, part] = [i, i, its];
+    } else if (curve.value[i] !== null) {
+      if (curve.value[low] === null || curve.value[i] < curve.value[low]) low = i;
+      if (curve.value[high] === null || curve.value[i] > curve.value[high]) high = i;
     }
-  }
-  for (const part of ["seq", "time_s", "value", "limit"]) curve[part] = kept.map((i) => curve[part][i]);
+  });
+  keep();
+  for (const name of ["seq", "time_s", "value", "limit"]) curve[name] = kept.map((i) => curve[name][i]);
 }

@@ -3,8 +3,8 @@
 import { timeOfDay } from "./words.js";
 
 /** Entries that are kept, and that stand on the page. */
-const KEPT_MAX = 2000;
-const SHOWN_MAX = 200;
+const KEPT_MAX = 500;
+const SHOWN_MAX = 100;
 const SHAPES = { info: "info", warning: "warning", alarm: "stopped" };
 
 export class Log {
