@@ -67,7 +67,8 @@ class InputRange:
         median, misfit = self._median_box_sum(result), self._misfit(result)
         noise = noise_ratio(result.photons, self.read_noise_e)
         bits = result.frame.bit_depth or self.bit_depth or 8 * result.frame.pixels.dtype.itemsize
-        saturated = float(np.mean(result.frame.pixels >= 2**bits - 1))
+        pixels = result.frame.pixels
+        saturated = np.count_nonzero(pixels >= 2**bits - 1) / pixels.size
         complaints = tuple(self._complaints(median, noise, saturated, misfit))
         values = {"noise_ratio": noise, "saturated_fraction": saturated, "misfit": misfit}
         return state, Verdict(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core import Result
-from streamer.metrics import all_finite, foreground_tiles, tile_sums
+from streamer.metrics import all_finite, box_sum, foreground_tiles, tile_sums
 
 #: Side of the boxes in which photons are summed, pixels.
 BOX = 10
@@ -57,6 +57,12 @@ def is_finite(result: Result) -> bool:
 def photons_in_tiles(result: Result) -> NDArray[np.float64]:
     """[tile y, tile x] photons counted in the boxes of `BOX` x `BOX` pixels side by side."""
     return tile_sums(result.photons, BOX)
+
+
+@once
+def photons_in_boxes(result: Result) -> NDArray[np.float32]:
+    """[y, x] photons counted in the box of `BOX` x `BOX` pixels around every pixel."""
+    return box_sum(result.photons, BOX)
 
 
 @once

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from streamer.core import Result, Verdict
 from streamer.guards.base import Stateless, not_judged
-from streamer.guards.shared import BOX, is_finite, photons_in_tiles
-from streamer.metrics import SIGNAL, UNCERTAIN, signal_map
+from streamer.guards.shared import BOX, is_finite, photons_in_boxes, photons_in_tiles
+from streamer.metrics.boxes import uncertain_and_signal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +51,8 @@ class SignalMap:
         if not is_finite(result):
             return state, not_judged(self.name)
         tiles = photons_in_tiles(result).ravel()
-        classes = signal_map(result.photons, self.background_max, self.signal_min)
-        signal, uncertain = float(np.mean(classes == SIGNAL)), float(np.mean(classes == UNCERTAIN))
+        boxes = photons_in_boxes(result)
+        uncertain, signal = uncertain_and_signal(boxes, self.background_max, self.signal_min)
         index, limit = self._dispersion(tiles), self._limit(tiles.size)
         occupied = int(np.count_nonzero(tiles > self.background_max))
         empty = index <= limit or occupied < self.tiles_min

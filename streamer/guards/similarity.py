@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from streamer.core import Result, Status, Verdict
 from streamer.guards.base import not_judged
-from streamer.guards.shared import BOX, is_finite
-from streamer.metrics import BACKGROUND, signal_map, ssim
+from streamer.guards.shared import BOX, is_finite, photons_in_boxes
+from streamer.metrics import ssim
 
 #: Slack of the sequential test in standard deviations: a lasting fall of twice this is found fastest.
 SLACK = 1.0
@@ -89,7 +89,7 @@ class Similarity:
         before, state = state, replace(state, previous=result.denoised)
         if not result.follows or not before.previous.size:
             return state, self._say("pass", None, None, "no neighbouring frame to compare with")
-        foreground = signal_map(result.photons, self.background_max, self.background_max) != BACKGROUND
+        foreground = photons_in_boxes(result) > self.background_max
         if np.count_nonzero(foreground) < self.boxes_min * BOX**2:
             return state, self._say("flag", None, None, "no foreground on which to compare")
         similarity = ssim(before.previous, result.denoised, data_range=self.range_photons, mask=foreground)

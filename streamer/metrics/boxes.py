@@ -18,7 +18,7 @@ def box_sum(photons: NDArray[np.float32], size: int = 10) -> NDArray[np.float32]
     i - size // 2 + size, and the border is mirrored with its edge pixel repeated (SciPy's "reflect").
     Sums run in float64, so whole counts stay whole.
     """
-    rows, columns = (_mirror(length, size) for length in photons.shape)
+    rows, columns = (mirrored(length, size) for length in photons.shape)
     return _box_sum(plain(photons), rows, columns, size)
 
 
@@ -32,10 +32,27 @@ def signal_map(
     return _classify(box_sum(photons), background_max, signal_min)
 
 
-def _mirror(length: int, size: int) -> NDArray[np.intp]:
+def uncertain_and_signal(
+    sums: NDArray[np.float32], background_max: float, signal_min: float
+) -> tuple[float, float]:
+    """Shares of a field of [y, x] box sums that `signal_map` would call uncertain and signal."""
+    lit, signal = _count_above(sums, background_max, signal_min)
+    return (lit - signal) / max(sums.size, 1), signal / max(sums.size, 1)
+
+
+def mirrored(length: int, size: int) -> NDArray[np.intp]:
     """For each padded position the pixel that it mirrors; correct for images smaller than the box, too."""
     before = size // 2
     return np.pad(np.arange(length), (before, size - 1 - before), mode="symmetric")
+
+
+@compiled
+def mirror_ends(sums: NDArray[np.float64], columns: NDArray[np.intp], before: int, width: int) -> None:
+    """Fill the ends of one padded row, `before` positions in front of `width` pixels and those behind."""
+    for x in range(before):
+        sums[x] = sums[before + columns[x]]
+    for x in range(before + width, sums.size):
+        sums[x] = sums[before + columns[x]]
 
 
 @compiled
@@ -44,24 +61,37 @@ def _box_sum(
 ) -> NDArray[np.float32]:
     height, width = photons.shape
     out = np.empty((height, width), np.float32)
-    column_sums = np.zeros(width)  # of the rows now under the box
-    for k in range(size - 1):
+    column_sums = np.zeros(columns.size)  # of the rows now under the box
+    here = column_sums[size // 2 : size // 2 + width]
+    totals, nothing = np.empty(width), np.zeros(width, np.float32)
+    for row in range(rows.size):
+        entering = photons[rows[row]]
+        leaving = photons[rows[row - size]] if row >= size else nothing
         for x in range(width):
-            column_sums[x] += photons[rows[k], x]
-    for y in range(height):
-        entering, leaving = rows[y + size - 1], rows[y]
-        for x in range(width):
-            column_sums[x] += photons[entering, x]
-        total = 0.0
-        for k in range(size - 1):
-            total += column_sums[columns[k]]
-        for x in range(width):
-            total += column_sums[columns[x + size - 1]]
-            out[y, x] = total
-            total -= column_sums[columns[x]]
-        for x in range(width):
-            column_sums[x] -= photons[leaving, x]
+            here[x] += np.float64(entering[x]) - np.float64(leaving[x])
+        y = row - size + 1
+        if y >= 0:
+            mirror_ends(column_sums, columns, size // 2, width)
+            _window_sums(column_sums, size, totals)
+            line = out[y]
+            for x in range(width):
+                line[x] = totals[x]
     return out
+
+
+@compiled
+def _window_sums(values: NDArray[np.float64], size: int, totals: NDArray[np.float64]) -> None:
+    """Sums of `size` neighbours.
+
+    A running sum would be fewer additions, but one after the other; these are vectorised.
+    """
+    totals[:] = 0.0
+    if size % 2:
+        totals[:] = values[size - 1 :]
+    for k in range(0, size - 1, 2):
+        one, two = values[k:], values[k + 1 :]
+        for x in range(totals.size):
+            totals[x] += one[x] + two[x]
 
 
 @compiled
@@ -71,3 +101,15 @@ def _classify(sums: NDArray[np.float32], background_max: float, signal_min: floa
         for x in range(sums.shape[1]):
             out[y, x] = (sums[y, x] > background_max) + (sums[y, x] > signal_min)
     return out
+
+
+@compiled
+def _count_above(sums: NDArray[np.float32], low: float, high: float) -> tuple[int, int]:
+    """How many are above `low`, and above `high`."""
+    above_low, above_high = 0, 0
+    for y in range(sums.shape[0]):
+        row = sums[y]
+        for x in range(row.size):
+            above_low += row[x] > low
+            above_high += row[x] > high
+    return above_low, above_high

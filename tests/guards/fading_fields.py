@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core import Frame, Result
-from streamer.guards.shared import BOX
 from streamer.guards.bleaching import Bleaching
+from streamer.guards.shared import BOX
 
 Floats = NDArray[np.float64]
 #: Photons per foreground box at the start, and per box of background.

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.ndimage import convolve, gaussian_filter
 
 from streamer.metrics import noise_ratio
@@ -14,8 +15,9 @@ from streamer.simulation import LOW_DOSE, Scene, SceneSettings
 KERNEL = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]])
 
 
-def test_equals_the_convolution() -> None:
-    image = np.random.default_rng(0).poisson(2.0, (40, 50)).astype(np.float32)
+@pytest.mark.parametrize("shape", [(40, 50), (37, 3), (3, 64)], ids=str)
+def test_equals_the_convolution(shape: tuple[int, int]) -> None:
+    image = np.random.default_rng(0).poisson(2.0, shape).astype(np.float32)
     response = convolve(image.astype(np.float64), KERNEL)[1:-1, 1:-1]
     assert noise_ratio(image) == pytest.approx((response**2).sum() / 36 / image[1:-1, 1:-1].sum(), rel=1e-9)
 
@@ -54,5 +56,10 @@ def test_images_that_are_not_counts_stand_out(spoil, low: float, high: float) ->
     assert low < noise_ratio(spoil(image)) < high
 
 
-def test_no_light_has_no_ratio() -> None:
-    assert math.isnan(noise_ratio(np.zeros((20, 20), np.float32)))
+@pytest.mark.parametrize(
+    "image",
+    [np.zeros((20, 20)), np.ones((2, 20)), np.ones((20, 1))],
+    ids=["no light", "two rows", "one column"],
+)
+def test_nothing_to_measure_has_no_ratio(image: NDArray[np.float64]) -> None:
+    assert math.isnan(noise_ratio(image.astype(np.float32)))

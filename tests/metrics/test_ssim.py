@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, uniform_filter
 from skimage.metrics import structural_similarity
 
 from streamer.metrics import ssim, ssim_map
@@ -33,12 +34,55 @@ def test_ssim_equals_scikit_image(shape: tuple[int, int], level: float) -> None:
     assert ssim(a, b, data_range=4 * level) == pytest.approx(mean, abs=1e-6)
 
 
-def test_a_mask_restricts_the_mean() -> None:
-    a, b = pair((50, 60), 0.3)
-    mask = np.zeros(a.shape, np.bool_)
+@pytest.mark.parametrize("shape", [(1, 1), (2, 9), (5, 3)], ids=str)
+def test_an_image_smaller_than_the_window_has_a_map(shape: tuple[int, int]) -> None:
+    a, b = (np.random.default_rng(seed).random(shape).astype(np.float32) for seed in range(2))
+    p, q = a.astype(np.float64), b.astype(np.float64)
+    mean_a, mean_b, aa, bb, ab = (
+        uniform_filter(image, 7, mode="reflect") for image in (p, q, p * p, q * q, p * q)
+    )
+    product, squares = mean_a * mean_b, mean_a**2 + mean_b**2
+    covariance, variances = 49 / 48 * (ab - product), 49 / 48 * (aa + bb - squares)
+    expected = (2 * product + 1e-4) * (2 * covariance + 9e-4) / ((squares + 1e-4) * (variances + 9e-4))
+    np.testing.assert_allclose(ssim_map(a, b, data_range=1.0), expected, atol=1e-6)
+
+
+def test_a_bright_spot_leaves_nothing_behind() -> None:
+    a, b = pair((60, 80), 0.3)
+    a[:20, 30:40] = 1e4
+    alone = ssim_map(a[20:], b[20:], data_range=1.0)[3:]  # where the window has left the spot
+    np.testing.assert_allclose(ssim_map(a, b, data_range=1.0)[23:], alone, atol=1e-3)
+
+
+def scattered(shape: tuple[int, int]) -> NDArray[np.bool_]:
+    return np.random.default_rng(1).random(shape) < 0.3
+
+
+def corner(shape: tuple[int, int]) -> NDArray[np.bool_]:
+    mask = np.zeros(shape, np.bool_)
     mask[:20, 10:30] = True
-    expected = ssim_map(a, b, data_range=1.0)[:20, 10:30].mean()
+    return mask
+
+
+@pytest.mark.parametrize("chosen", [corner, scattered, lambda shape: scattered(shape[::-1]).T])
+def test_a_mask_restricts_the_mean(chosen: Callable[[tuple[int, int]], NDArray[np.bool_]]) -> None:
+    a, b = pair((50, 60), 0.3)
+    mask = chosen(a.shape)
+    mask.setflags(write=False)
+    expected = ssim_map(a, b, data_range=1.0)[mask].mean()
     assert ssim(a, b, data_range=1.0, mask=mask) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_mask_of_another_shape_is_refused() -> None:
+    a, b = pair((50, 60), 0.3)
+    with pytest.raises(ValueError, match=r"mask of shape \(60, 50\)"):
+        ssim(a, b, data_range=1.0, mask=np.ones((60, 50), np.bool_))
+
+
+def test_every_run_gives_the_same_bits() -> None:
+    a, b = pair((61, 83), 0.3)
+    first = ssim(a, b, data_range=1.0)
+    assert all(ssim(a.copy(), b.copy(), data_range=1.0) == first for _ in range(5))
 
 
 def test_equal_images_are_wholly_similar() -> None:
