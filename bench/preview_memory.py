@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -29,8 +30,9 @@ METHOD = """\
 A real Chromium looks at a recording that grows by 5,480 frames, as many as 7 h at 4.6 s, with pixels,
 verdicts and snapshots of a few frames that the networks had made before, over and over; no network runs
 meanwhile. The JavaScript heap is what is in use after a garbage collection, over the DevTools protocol, so
-that it holds what the page keeps and not what it has yet to clear away. Curves have a bounded number of
-points, which is reached within the run; means over the second and the last tenth."""
+that it holds what the page keeps and not what it has yet to clear away. Curves and log have a bounded
+length, which is reached within the run; medians over the second and the last tenth, because a look now and
+then finds an image half unpacked, which is the maximum."""
 FRAMES_PER_S = 40.0
 TENTHS = 10
 
@@ -159,10 +161,10 @@ def _look(session: CDPSession, shown: BrowserPage, size: Size) -> list[tuple[flo
 
 
 def _tenths(samples: Sequence[float]) -> dict[str, float]:
-    """Means over the second and the last tenth, and how far they are apart in percent of the first."""
+    """Medians over the second and the last tenth, and how far they are apart in percent of the first."""
     length = max(1, len(samples) // TENTHS)
     second, last = samples[length : 2 * length] or samples[:1], samples[-length:]
-    early, late = sum(second) / len(second), sum(last) / len(last)
+    early, late = statistics.median(second), statistics.median(last)
     return {
         "n": len(samples),
         "second tenth": early,

@@ -15,6 +15,9 @@ from streamer.preview.snapshot import Snapshot, parse_snapshot
 
 _EVENTS = zmq.EVENT_CONNECTED | zmq.EVENT_DISCONNECTED
 _POLL_MS = 200
+#: After a snapshot of a run whose frames wait: it needs the machine more than its viewers do, and of all that
+#: come meanwhile the newest is kept.
+BEHIND_S = 0.4
 
 
 class Publisher:
@@ -75,6 +78,8 @@ class Publisher:
             return
         self.connected = True
         self._on_news(snapshot)
+        if snapshot.waiting:
+            self._over.wait(BEHIND_S)
 
     def _follow_connection(self) -> None:
         event = recv_monitor_message(self._monitor)["event"]

@@ -106,7 +106,7 @@ def test_memory_stays_flat_over_a_long_run(browser: Any, open_page: Any, run: Fa
     counts = watched.get("window.streamer.counts")
     curves = len(run.curve_values(0))
     assert counts["points"] <= 800 * curves
-    assert counts["log"] <= 500
+    assert counts["log"] <= 300
     assert counts["nodes"] <= nodes + 20
     assert heap_mb() < 1.1 * before
     assert len(watched.get("window.streamer.timings")) <= 200

@@ -20,17 +20,37 @@ const MEANS = {
   "range reject": ["The image or the picture is damaged", 60],
   "signal_map reject": ["Nothing in view to draw from", 58],
   "photons reject": ["Too little light: do not believe it", 56],
+  "evidence reject": ["Most of it has no photons to show for it", 55],
+  "health reject": ["This frame is damaged", 53],
+  "consistency reject": ["It does not explain the photons", 52],
+  "scene reject": ["The focus is lost", 51],
   "similarity reject": ["It changes too much to be one story", 50],
+  "agreement reject": ["It depends on noise", 49],
   "photons flag": ["Little light: it may soon be invented", 30],
   "range flag": ["Unlike what the model has learned", 28],
+  "evidence flag": ["Part of it may be invented", 27],
+  "consistency flag": ["Photons and picture differ in places", 25],
+  "agreement flag": ["It depends more on noise", 23],
   "similarity flag": ["It changes more than at the start", 22],
 };
 /** Guards that pass, too, while they cannot measure: that is no proof. */
 const MEASURING = new Set(["photons", "similarity"]);
+/** A guard that looks ahead: the cell's card shows it, and the picture is as good as before. */
+const AHEAD = "bleaching";
 const [OTHER_REJECT, STOPPED, UNSUPPORTED_MUCH, UNSUPPORTED_SOME, OTHER_FLAG, NOT_JUDGED] = [54, 48, 46, 26, 24, 20];
 
 /** Titles of guards in the log, and an entry of it: title, view, words. */
-const TITLES = { light: "photons", specimen: "signal_map", input: "range", "image splitter": "splitter", guards: "views" };
+const TITLES = {
+  light: "photons",
+  specimen: "signal_map",
+  input: "range",
+  "two halves": "agreement",
+  "light ahead": "bleaching",
+  counts: "consistency",
+  frame: "health",
+  "image splitter": "splitter",
+  guards: "views",
+};
 const STATUS = { info: "pass", warning: "flag", alarm: "reject" };
 const SAID = /^([^(:]+?)(?: \((.*?)\))?: (.*)$/s;
 
@@ -153,7 +173,7 @@ export function inFull(verdict) {
 export function picture({ judged: verdicts, shares, seq, stopped }) {
   if (seq < 0) return { mood: "calm", main: "–", sub: "no frame yet" };
   const now = recent(shares, seq);
-  const causes = verdicts.filter(gravity).map((verdict) => [weight(verdict), plain(verdict)]);
+  const causes = verdicts.filter((verdict) => gravity(verdict) && verdict.guard !== AHEAD).map((verdict) => [weight(verdict), plain(verdict)]);
   if (stopped) causes.push([STOPPED, sentence(stopped)]);
   if (now && !isFine(now)) {
     const much = now.unsupported >= UNSUPPORTED_BAD && !now.rough;
@@ -209,6 +229,8 @@ export function cell({ judged: verdicts, seq, stopped, lightLeft }) {
   if (status === "reject" || /signal is gone/.test(stopped)) return { mood: "bad", main: "Too dim", sub };
   if (!known) return { mood: status === "pass" ? "calm" : "warning", main: status === "pass" ? "Learning" : "Not judged", sub };
   if (status !== "pass" || (limit && measured < NEAR_FLOOR * limit) || lightLeft <= 0) return { mood: "warning", main: "Getting dim", sub };
+  const ahead = of(AHEAD);
+  if (ahead && gravity(ahead) && !ahead.unknown) return { mood: "warning", main: "Changing", sub: sentence(ahead.meaning) };
   return { mood: "good", main: "Bright", sub };
 }
 

@@ -3,7 +3,7 @@
 import { timeOfDay } from "./words.js";
 
 /** Entries that are kept, and that stand on the page. */
-const KEPT_MAX = 500;
+const KEPT_MAX = 300;
 const SHOWN_MAX = 100;
 const SHAPES = { info: "info", warning: "warning", alarm: "stopped" };
 

@@ -142,7 +142,7 @@ function update(message) {
   if (message.views) tools.offer(message.views);
   curves.add(message.points);
   if (message.forecast !== undefined) charts.forecast = message.forecast;
-  if (message.points?.length || message.forecast) charts.changed();
+  if (message.points?.length || message.forecast !== undefined) charts.changed();
   log.add(message.log);
   if (message.log?.length) charts.changed();
   strip.refresh();
@@ -157,7 +157,10 @@ function follow() {
   known.state = stateOf({ ...known, lastAlarm: log.lastAlarm, doubt: judgements.worst(known.snapshot?.seq) });
   const { key, word, shape, under, reason, retry, soon } = known.state;
   document.body.dataset.state = key;
-  if (known.state.over) charts.forecast = null; // nothing is to come
+  if (known.state.over && charts.forecast) {
+    charts.forecast = null; // nothing is to come
+    charts.changed();
+  }
   setText($("state-word"), word);
   setText($("state-under"), under);
   $("state-shape").setAttribute("href", `#i-${shape}`);
