@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import streamer
+from streamer.apps.judges import guards_of
 from streamer.core import Calibration, Decision, Frame, Result, Verdict
 from streamer.engines import Precision
 from streamer.errors import PackageError, ProfileError
-from streamer.guards import Guard, InputRange, Photons, SignalMap, Similarity, warm_up
+from streamer.guards import Guard, warm_up
 from streamer.package import ModelPackage, load_package
 from streamer.pipeline import (
     SLICES,
@@ -140,7 +141,6 @@ class Composer:
         profile: thresholds, reactions, calibration.
         models: the networks.
         calibration: grey levels to photons; None takes the profile's.
-        halves_every: frames of a view from one whose photons are dealt into halves to the next; 0 for never.
 
     Raises:
         ProfileError: there is no calibration, and every network and guard of this version needs photons.
@@ -153,9 +153,8 @@ class Composer:
         models: Models,
         *,
         calibration: Calibration | None = None,
-        halves_every: int = 0,
     ) -> None:
-        self.profile, self.models, self._halves_every = profile, models, halves_every
+        self.profile, self.models = profile, models
         self.calibration = calibration or _calibration_of(profile)
         #: Detection channels that a frame is cut into; none where it is not cut.
         self.channels = profile.detector.channels if profile.detector.splits else ()
@@ -181,8 +180,7 @@ class Composer:
             SourceError: the checkpoint is not of a run with these guards.
         """
         denoiser, segmenter = self.models.denoiser, self.models.segmenter
-        planned = planned or self.profile.policy.planned_frames
-        guards = self.guards(planned=planned * max(1, len(self.channels)))
+        guards = self.guards(planned=planned or self.profile.policy.planned_frames)
         of_slices = denoiser.package.config.context == "z"
         # Of a view, guards keep one image; of a stack, there is at most one more for each of its views.
         frames = 2 if of_slices else 1 + denoiser.package.past_frames
@@ -196,7 +194,7 @@ class Composer:
         halver = Halver(
             Partner(network_for=denoiser, size_multiple=denoiser.package.size_multiple),
             Partner(network_for=segmenter, size_multiple=segmenter.package.size_multiple),
-            every=self._halves_every,
+            every=self.profile.guards.halves.every_frames,
             read_noise_e=self.calibration.read_noise_e,
             state=start.halves,
         )
@@ -236,26 +234,14 @@ class Composer:
         """The guards with the profile's thresholds, in the order of their verdicts.
 
         Args:
-            planned: results planned, of all views together.
+            planned: frames planned; the channels that each is cut into are results of their own.
         """
-        said, read_noise_e = self.profile.guards, self.calibration.read_noise_e
-        low, high = self._trained
-        return (
-            SignalMap(**said.signal_map.model_dump(exclude={"box_px"}), read_noise_e=read_noise_e),
-            Similarity(
-                **said.similarity.model_dump(),
-                background_max=said.signal_map.background_max,
-                planned_frames=planned,
-            ),
-            Photons(**said.photons.model_dump(), planned_frames=planned, read_noise_e=read_noise_e),
-            InputRange(
-                **said.range.model_dump(),
-                trained_low=low,
-                trained_high=high,
-                signal_min=said.signal_map.signal_min,
-                bit_depth=self.profile.detector.bit_depth,
-                read_noise_e=read_noise_e,
-            ),
+        return guards_of(
+            self.profile,
+            read_noise_e=self.calibration.read_noise_e,
+            trained=self._trained,
+            planned=planned,
+            channels=max(1, len(self.channels)),
         )
 
     def warm_up(self, shape_yx: tuple[int, int]) -> None:
@@ -279,7 +265,9 @@ class Composer:
         for part in parts:
             result = stages.segment(stages.denoise(part))
             registered(result, (result.denoised, result.labels), self.channels)
-            warm_up(self.guards(planned=1), part.mode.shape_yx)
+            warm_up(
+                self.guards(planned=1), part.mode.shape_yx, halved=self.profile.guards.halves.every_frames > 0
+            )
 
     def ledger(self, start: Mapping[str, float] | None = None) -> Ledger:
         """The light of a run by laser line; `start` is that of its frames so far."""

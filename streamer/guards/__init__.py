@@ -6,18 +6,30 @@ give the same verdicts, also when a run goes on from a stored state.
 
 from __future__ import annotations
 
+from streamer.guards.agreement import Agreement
 from streamer.guards.base import Guard, judge, warm_up
+from streamer.guards.bleaching import Bleaching
 from streamer.guards.checkpoint import from_arrays, to_arrays
+from streamer.guards.consistency import Consistency
+from streamer.guards.evidence import Evidence
+from streamer.guards.health import Health
 from streamer.guards.input_range import InputRange
 from streamer.guards.photons import Photons
+from streamer.guards.scene import Scene
 from streamer.guards.signal_map import SignalMap
 from streamer.guards.similarity import Similarity
 from streamer.guards.trust import trust
 
 __all__ = [
+    "Agreement",
+    "Bleaching",
+    "Consistency",
+    "Evidence",
     "Guard",
+    "Health",
     "InputRange",
     "Photons",
+    "Scene",
     "SignalMap",
     "Similarity",
     "from_arrays",

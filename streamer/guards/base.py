@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 import numpy as np
 
 from streamer.core import Frame, Result, Verdict
+from streamer.core.result import Halves
 
 State = TypeVar("State")
 
@@ -46,13 +47,23 @@ def judge(
     return tuple(state for state, _ in judged), tuple(verdict for _, verdict in judged)
 
 
-def warm_up(guards: Sequence[Guard[Any]], shape_yx: tuple[int, int]) -> None:
-    """Compile what the guards use, before the first real result; their states are not touched."""
+def warm_up(guards: Sequence[Guard[Any]], shape_yx: tuple[int, int], *, halved: bool = False) -> None:
+    """Compile what the guards use, before the first real result; their states are not touched.
+
+    `halved`: results will have halves.
+    """
     lit = np.ones(shape_yx, np.float32)
+    drawn = lit.astype(np.uint8)
+    halves = Halves(photons_a=lit, photons_b=lit, denoised_a=lit, denoised_b=lit, labels_a=drawn)
     states: Sequence[Any] = [guard.start() for guard in guards]
     for seq in range(2):
-        frame = Frame(pixels=lit.astype(np.uint8), seq=seq)
-        result = Result(frame=frame, photons=lit, denoised=lit, labels=lit.astype(np.uint8))
+        result = Result(
+            frame=Frame(pixels=drawn, seq=seq),
+            photons=lit,
+            denoised=lit,
+            labels=drawn,
+            halves=halves if halved else None,
+        )
         states, _ = judge(guards, states, result)
 
 

@@ -19,6 +19,8 @@ Responses = Mapping[str, Mapping[Literal["flag", "reject"], Response]]
 
 #: Graver responses first: where several are due, the gravest is decided.
 _BY_GRAVITY: tuple[Action, ...] = ("stop", "pause", "adjust")
+#: Guards that say why light is lost: their notes stand beside what asked for a stop or a pause.
+_EXPLAIN = ("bleaching",)
 _PAST_TENSE: Mapping[Action, str] = {"stop": "stopped", "pause": "paused", "adjust": "adjusted"}
 
 
@@ -59,7 +61,7 @@ def step(
     knobs: Sequence[Knob] = (),
     present: Mapping[str, float] = {},
 ) -> tuple[PolicyState, Decision]:
-    """Decide after a frame; the evidence is the verdicts that asked for the decision.
+    """Decide after a frame; the evidence is the verdicts that asked for the decision, and what explains them.
 
     A response is decided when a view asks for it now, and so did `sustained_frames` of its last
     `window_frames` results, and the same share of all results meanwhile: what is gone from one view of many
@@ -86,7 +88,7 @@ def step(
     state = _remember(state, asked, window_frames)
     due = _due(state, {verdict.view for verdict in verdicts}, sustained_frames, window_frames)
     action = due if state.frames > minimum_frames else None
-    evidence = tuple(verdict for response, verdict in asked if response == (action or "note"))
+    evidence = _evidence(asked, action or "note")
     reason, change = _words(evidence), _Change(asked=state.asked)
     if action == "adjust":
         change = _next(state, knobs, present)
@@ -139,6 +141,19 @@ def _response(verdict: Verdict, responses: Responses) -> Response:
     if verdict.status == "pass":
         return "ignore"
     return responses.get(verdict.guard, {}).get(verdict.status, "ignore")
+
+
+def _evidence(
+    asked: Sequence[tuple[Response, Verdict]], response: Action | Literal["note"]
+) -> tuple[Verdict, ...]:
+    """The verdicts that asked for it; with what explains them, where the microscope is held up."""
+    asking = {verdict.view for of, verdict in asked if of == response}
+    explained = asking if response in ("stop", "pause") else set()
+    return tuple(
+        verdict
+        for of, verdict in asked
+        if of == response or (of == "note" and verdict.guard in _EXPLAIN and verdict.view in explained)
+    )
 
 
 def _remember(

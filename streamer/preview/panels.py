@@ -19,7 +19,8 @@ from streamer.preview.blocks import DOUBTFUL_RGB, HalfBlocks, Picture, fitting
 from streamer.preview.glance import Line, Trace, clock, short
 from streamer.preview.snapshot import Snapshot
 from streamer.preview.sparkline import Sparkline
-from streamer.preview.words import of, time_left_s, titled
+from streamer.preview.words import of, time_left_s
+from streamer.reading.words import titled
 
 STATE_STYLE = {
     "waiting": "black on yellow",

@@ -15,7 +15,8 @@ from streamer.preview import panels
 from streamer.preview.blocks import Picture, can_show, fitting
 from streamer.preview.glance import SHOWN, Glance, Trace
 from streamer.preview.snapshot import Snapshot
-from streamer.preview.words import MEASURES, titled
+from streamer.preview.words import MEASURES
+from streamer.reading.words import titled
 
 #: Frames that a curve reaches back where nothing but snapshots is known.
 HISTORY = 600

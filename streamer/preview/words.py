@@ -5,22 +5,10 @@ from __future__ import annotations
 from streamer.core import Verdict
 from streamer.preview.glance import clock
 from streamer.preview.snapshot import Snapshot
+from streamer.reading.words import titled
 
 #: Guards whose `measured` is drawn over time, and what they measure.
 MEASURES = {"photons": "photons per box", "similarity": "similarity"}
-#: What guards look at, for people.
-_TITLES = {
-    "photons": "light",
-    "signal_map": "specimen",
-    "range": "input",
-    "splitter": "image splitter",
-    "views": "guards",
-}
-
-
-def titled(guard: str) -> str:
-    """What a guard looks at, in a word."""
-    return _TITLES.get(guard, guard)
 
 
 def line(now: Snapshot) -> str:

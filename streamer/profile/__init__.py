@@ -4,7 +4,7 @@ numbers nobody has measured, and how far guards and control may go. The only roo
 
 from streamer.profile.control import Control, Knob, Recorded, Watchdog
 from streamer.profile.detector import Channel, Detector, DetectorCalibration, Filter
-from streamer.profile.dose import LineDose, dose, dose_ratio
+from streamer.profile.dose import LineDose, dose, dose_ratio, planned_us
 from streamer.profile.judging import (
     Guards,
     PhotonGuard,
@@ -49,6 +49,7 @@ __all__ = [
     "json_schema",
     "list_profiles",
     "load_profile",
+    "planned_us",
     "profile_from_mm",
     "reference",
     "state_key",

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from streamer.profile.tables import Positive, Rate, Reaction, Table
+from streamer.profile.tables import Positive, PositiveOrUnknown, Rate, Reaction, Table
 
 
 class SignalMap(Table):
@@ -196,7 +196,7 @@ class HealthGuard(Table):
     share_max: float = Field(default=0.02, ge=0, le=1)
     false_alarm_rate: Rate = 0.01
     loss_max: float = Field(default=0.1, gt=0, le=1)
-    dead_time_ns: Positive | None = None
+    dead_time_ns: PositiveOrUnknown = None
 
 
 class SceneGuard(Table):

@@ -20,7 +20,12 @@ CURVES_MAX = 256
 #: Newest points that can be asked for one by one.
 NEWEST_MAX = 20_000
 #: Units of what guards measure, where the number itself has one.
-UNITS = {"photons": "photons per box", "range": "photons per box", "similarity": "", "signal_map": ""}
+UNITS = {
+    "photons": "photons per box",
+    "range": "photons per box",
+    "bleaching": "photons per box",
+    "consistency": "standard deviations",
+}
 
 _Key = tuple[str, str, str, str]  # group, name, view, unit
 

@@ -13,31 +13,54 @@ _TITLES = {
     "similarity": "similarity",
     "signal_map": "specimen",
     "range": "input",
+    "evidence": "evidence",
+    "agreement": "two halves",
+    "bleaching": "light ahead",
+    "consistency": "counts",
+    "health": "frame",
+    "scene": "scene",
     "splitter": "image splitter",
     "views": "guards",
 }
-#: What a guard's status means for who looks at the picture.
-_MEANS: Mapping[tuple[str, str], str] = {
-    ("photons", "flag"): "soon there may be too little light for a true picture",
-    ("photons", "reject"): "there is too little light for the model: do not believe what it draws",
-    (
-        "similarity",
-        "flag",
-    ): "the pictures change more than at the start; look for movement or invented structure",
-    (
-        "similarity",
-        "reject",
-    ): "the pictures change too much to be one story: focus lost, cell dying or invented",
-    ("signal_map", "flag"): "this frame could not be judged",
-    ("signal_map", "reject"): "nothing in view to look at: is the cell in focus and the light on?",
-    (
-        "range",
-        "flag",
-    ): "the model never saw images like this: check the settings before you trust the picture",
-    ("range", "reject"): "the image or the picture is damaged: do not believe this frame",
+#: What a guard's status means for who looks at the picture: flag, reject.
+_MEANS: Mapping[str, tuple[str, str]] = {
+    "photons": (
+        "soon there may be too little light for a true picture",
+        "there is too little light for the model: do not believe what it draws",
+    ),
+    "similarity": (
+        "the pictures change more than at the start; look for movement or invented structure",
+        "the pictures change too much to be one story: focus lost, cell dying or invented",
+    ),
+    "signal_map": (
+        "this frame could not be judged",
+        "nothing in view to look at: is the cell in focus and the light on?",
+    ),
+    "range": (
+        "the model never saw images like this: check the settings before you trust the picture",
+        "the image or the picture is damaged: do not believe this frame",
+    ),
+    "evidence": (
+        "part of what is drawn may be invented: too few photons to tell",
+        "most of what is drawn has no photons to show for it: do not believe it",
+    ),
+    "agreement": (
+        "the picture depends more on noise than at the start",
+        "the picture depends on noise: fine structure is not to be believed",
+    ),
+    "bleaching": (
+        "plan for the end of the light, or look for its cause",
+        "the light has fallen below what the model needs",
+    ),
+    "consistency": (
+        "look there before you measure",
+        "the picture does not explain the photons: do not believe this frame",
+    ),
+    "health": ("do not measure there", "this frame is damaged: leave it out"),
+    "scene": ("look at the specimen", "focus again: the picture is blurred or invented"),
 }
 _AFTER_HOST = re.compile(r"[/?#].*")
-_ELSE = {"flag": "worth a look", "reject": "do not believe this frame"}
+_ELSE = ("worth a look", "do not believe this frame")
 _NOUNS = {
     "stop": "stop",
     "pause": "pause",
@@ -54,6 +77,11 @@ _DONE = {
 }
 
 
+def titled(guard: str) -> str:
+    """What a guard looks at, in a word or two."""
+    return _TITLES.get(guard, guard)
+
+
 def judged(
     guard: str, view: str, status: str, meaning: str, *, explain: bool, since: int | None = None
 ) -> str:
@@ -64,11 +92,11 @@ def judged(
         explain: say what the status means; not where nothing could be measured, which the meaning says.
         since: the frame from which on it has been better.
     """
-    title = _TITLES.get(guard, guard) + (f" ({view})" if view else "")
+    title = titled(guard) + (f" ({view})" if view else "")
     if status == "pass":
         return f"{title}: in order again since frame {since}: {meaning}".rstrip(": ")
     words = f"{title}: better since frame {since}: {meaning}" if since is not None else f"{title}: {meaning}"
-    means = _MEANS.get((guard, status), _ELSE[status])
+    means = _MEANS.get(guard, _ELSE)[status == "reject"]
     return f"{words} - {means}" if explain else words
 
 

@@ -88,6 +88,28 @@ _GUARDS = {
         limit="nearer end of what the model was trained on",
         from_zero=True,
     ),
+    "evidence": _Kind(
+        title="Drawn area that photons support",
+        unit="share, on frames whose photons were dealt into halves",
+        from_zero=True,
+    ),
+    "agreement": _Kind(
+        title="Agreement of two halves of the photons",
+        unit="1 is the same picture from both",
+        words="Judged as a sum over comparisons against the start of this run.",
+    ),
+    "bleaching": _Kind(
+        title="Light that the forecast is made of",
+        unit="photons in a bright box of 10×10 pixels",
+        limit="floor of the model",
+        from_zero=True,
+    ),
+    "consistency": _Kind(
+        title="Where photons support the picture least",
+        unit="standard deviations in the worst window",
+    ),
+    "health": _Kind(title="Rows that cannot be believed", unit="share of a frame", from_zero=True),
+    "scene": _Kind(title="Sharpness of the photons", unit="higher is finer", limit="least that is tolerated"),
 }
 _LATENCY = {"lag": _Kind(title="From frame to verdict", unit="milliseconds", wide=True, from_zero=True)}
 

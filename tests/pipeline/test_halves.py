@@ -190,7 +190,7 @@ def test_a_result_without_halves_keeps_none() -> None:
 def test_the_stages_of_a_run_give_the_same_halves_after_a_crash() -> None:
     fields = load_profile("abberior_er_low").to_dict()
     networks = compose.load_models(compose.ModelSettings(precision="f32", threads=1))
-    composer = compose.Composer(HardwareProfile.model_validate(fields), networks, halves_every=7)
+    composer = compose.Composer(HardwareProfile.model_validate(fields), networks)
     rng, (y, x) = np.random.default_rng(4), np.mgrid[:48, :64]
     frames = [
         Frame(pixels=rng.poisson(0.05 + 0.8 * ((x + 2 * y + seq) % 30 < 10)).astype(np.uint8), seq=seq)
@@ -210,7 +210,7 @@ def test_the_stages_of_a_run_give_the_same_halves_after_a_crash() -> None:
     seq = int(checkpoint["seq"])
     rest = processed(composer.stages(planned=100, checkpoint=checkpoint), frames[seq + 1 :])
     dealt = {outcome.frame.seq: outcome.results[0].halves for outcome in whole if outcome.results[0].halves}
-    assert list(dealt) == list(range(0, 70, 7))
+    assert list(dealt) == list(range(0, 70, 20))
     again = {outcome.frame.seq: outcome.results[0].halves for outcome in rest if outcome.results[0].halves}
     assert list(again) == [each for each in dealt if each > seq]
     for number, one in again.items():

@@ -50,6 +50,33 @@ GONE: dict[str, Status] = {"photons": "reject"}
 EMPTY: dict[str, Status] = {"signal_map": "reject"}
 
 
+@pytest.mark.parametrize("noted", ["flag", "reject"])
+def test_a_stop_says_what_takes_the_light_and_another_views_cause_is_not_told(noted: Status) -> None:
+    responses = {**RESPONSES, "bleaching": {"flag": "note", "reject": "note"}}
+    state = policy.start()
+    for _ in range(10):
+        seen = [
+            replace(verdict("bleaching", noted), view="left"),
+            replace(verdict("photons", "reject"), view="right"),
+            replace(verdict("bleaching", noted), view="right"),
+            replace(verdict("similarity", "flag"), view="right"),
+        ]
+        state, decision = policy.step(state, seen, **{**SETTINGS, "responses": responses})
+        if decision.action == "stop":
+            break
+    assert [(each.guard, each.view) for each in decision.evidence] == [
+        ("photons", "right"),
+        ("bleaching", "right"),
+    ]
+    assert decision.reason == f"stopped: right: photons says reject; right: bleaching says {noted}"
+
+
+def test_what_explains_is_no_reason_to_stop() -> None:
+    responses = {"bleaching": {"flag": "note", "reject": "note"}}
+    (*_, decision) = decided([{"bleaching": "reject"}] * 10, responses=responses)
+    assert decision.action == "continue"
+
+
 @pytest.mark.parametrize(
     ("frames", "stop_at"),
     [
