@@ -19,8 +19,11 @@ Responses = Mapping[str, Mapping[Literal["flag", "reject"], Response]]
 
 #: Graver responses first: where several are due, the gravest is decided.
 _BY_GRAVITY: tuple[Action, ...] = ("stop", "pause", "adjust")
-#: Guards that say why light is lost: their notes stand beside what asked for a stop or a pause.
+#: Guards that say why light is lost: their notes stand beside what asked for a stop or a pause. What they say
+#: last, behind a semicolon, is the cause.
 _EXPLAIN = ("bleaching",)
+#: What they explain.
+_HELD_UP = ("stop", "pause")
 _PAST_TENSE: Mapping[Action, str] = {"stop": "stopped", "pause": "paused", "adjust": "adjusted"}
 
 
@@ -88,8 +91,10 @@ def step(
     state = _remember(state, asked, window_frames)
     due = _due(state, {verdict.view for verdict in verdicts}, sustained_frames, window_frames)
     action = due if state.frames > minimum_frames else None
-    evidence = _evidence(asked, action or "note")
-    reason, change = _words(evidence), _Change(asked=state.asked)
+    asking = tuple(verdict for response, verdict in asked if response == (action or "note"))
+    causes = _causes(asked, asking) if action in _HELD_UP else ()
+    evidence = asking + causes
+    reason, change = _words(asking, causes), _Change(asked=state.asked)
     if action == "adjust":
         change = _next(state, knobs, present)
         if not change.values:
@@ -143,17 +148,11 @@ def _response(verdict: Verdict, responses: Responses) -> Response:
     return responses.get(verdict.guard, {}).get(verdict.status, "ignore")
 
 
-def _evidence(
-    asked: Sequence[tuple[Response, Verdict]], response: Action | Literal["note"]
-) -> tuple[Verdict, ...]:
-    """The verdicts that asked for it; with what explains them, where the microscope is held up."""
-    asking = {verdict.view for of, verdict in asked if of == response}
-    explained = asking if response in ("stop", "pause") else set()
-    return tuple(
-        verdict
-        for of, verdict in asked
-        if of == response or (of == "note" and verdict.guard in _EXPLAIN and verdict.view in explained)
-    )
+def _causes(asked: Sequence[tuple[Response, Verdict]], asking: Sequence[Verdict]) -> tuple[Verdict, ...]:
+    """Notes that explain the verdicts that are asking, of their views."""
+    views = {verdict.view for verdict in asking}
+    notes = (verdict for response, verdict in asked if response == "note")
+    return tuple(verdict for verdict in notes if verdict.guard in _EXPLAIN and verdict.view in views)
 
 
 def _remember(
@@ -191,5 +190,7 @@ def _lasts(asks: Sequence[bool], views: Sequence[str], view: str, sustained: int
     )
 
 
-def _words(verdicts: Sequence[Verdict]) -> str:
-    return "; ".join(f"{v.view}: {v.meaning}" if v.view else v.meaning for v in verdicts)
+def _words(verdicts: Sequence[Verdict], causes: Sequence[Verdict] = ()) -> str:
+    said = [(v.view, v.meaning) for v in verdicts]
+    said += [(v.view, v.meaning.rpartition("; ")[2]) for v in causes]
+    return "; ".join(f"{view}: {meaning}" if view else meaning for view, meaning in said)
