@@ -4,6 +4,7 @@ StreamerError             one clear line: the value, the place, the cure
 ├── UsageError            exit 2: bad usage or bad input
 │   ├── ProfileError      a hardware profile that cannot be used
 │   ├── PackageError      a model package that is missing, damaged or of the wrong kind
+│   ├── CalibrationError  a calibration file that cannot be used, or was made for another rig or model
 │   └── SourceError       a recording or image that cannot be read
 └── RunError              exit 1: the work was sound, the world was not
     ├── RecordingError    the recording cannot be written or continued
@@ -32,6 +33,10 @@ class ProfileError(UsageError):
 
 class PackageError(UsageError):
     """A model package that is missing, damaged or of the wrong kind."""
+
+
+class CalibrationError(UsageError):
+    """A calibration that cannot be used with this profile and these models, or at all."""
 
 
 class SourceError(UsageError):

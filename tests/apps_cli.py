@@ -30,7 +30,7 @@ class Done:
 Cli = Callable[..., Done]
 
 
-def run_cli(*args: object, cwd: Path | None = None, timeout_s: float = 240) -> Done:
+def run_cli(*args: object, cwd: Path | None = None, timeout_s: float = 600) -> Done:
     """`streamer ARGS` in a process of its own."""
     command = [sys.executable, "-m", "streamer", *map(str, args)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, cwd=cwd)

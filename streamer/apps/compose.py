@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 import streamer
+from streamer import calibration as guard_calibration
 from streamer.apps.judges import guards_of
 from streamer.core import Calibration, Decision, Frame, Result, Verdict
 from streamer.engines import Precision
@@ -132,6 +134,17 @@ def _how(settings: ModelSettings, recorded: Mapping[str, Any] | None, role: str)
     key = ((recorded or {}).get(role) or [{}])[-1]
     left_open = [name for name, value in how.items() if value in ("auto", None)]
     return how | {name: key.get(_RECORDED_AS[name], how[name]) for name in left_open}
+
+
+def with_calibration(path: Path | None, profile: HardwareProfile, models: Models) -> HardwareProfile:
+    """The profile with what a calibration file measured; as it is without one.
+
+    Raises:
+        CalibrationError: the file was made for another profile or other networks, or is none.
+    """
+    if path is None:
+        return profile
+    return guard_calibration.apply(path, profile, (models.denoiser.package, models.segmenter.package))
 
 
 class Composer:
@@ -326,7 +339,7 @@ def _calibration_of(profile: HardwareProfile) -> Calibration:
         raise ProfileError(
             f"{profile.name}: [detector.calibration] gain_e_per_adu, offset_adu and read_noise_e are not all "
             "known, and grey levels are no photons, on which networks and guards work; measure them "
-            "(a dark and a flat series give all three) and state them there"
+            "(`streamer calibrate PROFILE --photon-transfer --flat FLAT --dark DARK`) and state them there"
         )
     return calibration
 

@@ -53,6 +53,7 @@ class DemoSettings:
         frame_ms: time an exposure takes; None takes the profile's. The specimen's own clock is not changed.
         policy: overload policy of the hook.
         models: the networks.
+        calibration: file of `streamer calibrate` for this profile and these models.
         control: the page may stop, pause and mark.
         scenario: what happens in it.
         on_stop, on_decision: whom to tell, see `streamer.sinks.notify`.
@@ -67,6 +68,7 @@ class DemoSettings:
     frame_ms: float | None = None
     policy: Literal["lossless", "latest"] = "lossless"
     models: ModelSettings = field(default_factory=ModelSettings)
+    calibration: Path | None = None
     control: bool = False
     scenario: ScenarioName = "bleach"
     on_stop: str = ""
@@ -104,6 +106,7 @@ def demo(
         profile=settings.profile,
         out=settings.out,
         models=settings.models,
+        calibration=settings.calibration,
         endpoint="tcp://127.0.0.1:*",
         shape_yx=shape_yx,
         seeds={"specimen": settings.seed},

@@ -53,6 +53,8 @@ class ProcessorSettings:
         resume: go on in the recording `out`.
         restarted: its hook is there and will come back, or has gone for good.
         models: the networks.
+        calibration: file of `streamer calibrate` for this profile and these models; a recording to go on in
+            holds what was taken from it.
         endpoint: address to listen at for a hook; port `*` takes a free one.
         keys: key file of this side; needed for any address but loopback.
         shape_yx: frame size to warm up for; None takes the profile's.
@@ -70,6 +72,7 @@ class ProcessorSettings:
     resume: bool = False
     restarted: bool = False
     models: ModelSettings = field(default_factory=ModelSettings)
+    calibration: Path | None = None
     endpoint: str = DEFAULT_ENDPOINT
     keys: Path | None = None
     shape_yx: tuple[int, int] | None = None
@@ -133,7 +136,12 @@ def run_processor(
     if not settings.restarted:  # a run that goes on must not end because a program has gone
         _check_targets(settings)
     profile, before = _profile(settings)
-    composer = compose.Composer(profile, models_as_recorded(settings.models, before))
+    models = models_as_recorded(settings.models, before)
+    if settings.profile is not None:
+        profile = compose.with_calibration(settings.calibration, profile, models)
+    if settings.dry_run:
+        profile = profile.model_copy(update={"policy": profile.policy.model_copy(update={"dry_run": True})})
+    composer = compose.Composer(profile, models)
     if shape_yx := settings.shape_yx or profile.shape_px:
         composer.warm_up(shape_yx)
     resumed = resume(settings.out, composer, settings.notes) if settings.resume else None
@@ -267,8 +275,6 @@ def _profile(settings: ProcessorSettings) -> tuple[HardwareProfile, RunInfo | No
         profile = recorded_profile(settings.out, before)
     else:
         raise UsageError("--profile is missing; `streamer profiles list` names those that are known")
-    if settings.dry_run:
-        profile = profile.model_copy(update={"policy": profile.policy.model_copy(update={"dry_run": True})})
     return profile, before
 
 

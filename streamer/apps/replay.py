@@ -43,6 +43,7 @@ class ReplaySettings:
         offset_adu: grey level of no light, as stored; None takes the profile's.
         pixel_nm: pixel size; None takes the recording's, then the profile's.
         models: the networks; where none is named, those that the RUN was recorded with.
+        calibration: file of `streamer calibrate` for this profile and these models.
         speed: "max", or "realtime" at the pace at which the frames were acquired.
     """
 
@@ -52,6 +53,7 @@ class ReplaySettings:
     offset_adu: float | None = None
     pixel_nm: float | None = None
     models: ModelSettings = field(default_factory=ModelSettings)
+    calibration: Path | None = None
     speed: Literal["realtime", "max"] = "max"
 
 
@@ -136,6 +138,7 @@ def replay(
     before = _info_of(settings.paths)
     profile = _profile(settings, before)
     models = models_as_recorded(settings.models, before)
+    profile = compose.with_calibration(settings.calibration, profile, models)
     calibration = _calibration(settings, profile, recording, before)
     composer = compose.Composer(profile, models, calibration=calibration)
     composer.warm_up(recording.shape)

@@ -42,6 +42,7 @@ def demo(
         Literal["lossless", "latest"], typer.Option(help="Process every frame, or only the newest.")
     ] = "lossless",
     networks: Networks,
+    calibration: options.Calibration = None,
     page: RunPage,
     control: options.Control = False,
     telling: Telling,
@@ -71,6 +72,7 @@ def demo(
         frame_ms=frame_ms,
         policy=policy,
         models=networks.settings(),
+        calibration=calibration,
         control=control,
         scenario=scenario,
         on_stop=telling.on_stop,

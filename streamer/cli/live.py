@@ -43,6 +43,7 @@ def live(
     dye: Annotated[str, typer.Option(help="What it is stained with; for run.json.")] = "",
     note: Annotated[str, typer.Option(help="Anything else worth knowing later; for run.json.")] = "",
     networks: Networks,
+    calibration: options.Calibration = None,
     page: RunPage,
     control: options.Control = False,
     telling: Telling,
@@ -67,6 +68,10 @@ def live(
         raise UsageError("streamer live: give --profile for a new recording or --resume RUN, one of them")
     if resume and out:
         raise UsageError(f"--out {out}: --resume goes on in {resume}; leave out --out")
+    if resume and calibration:
+        raise UsageError(
+            f"--calibration {calibration}: {resume} holds what was taken from its own; leave it out"
+        )
     told = {"operator": operator, "sample": sample, "dye": dye, "note": note}
     settings = ProcessorSettings(
         profile=profile,
@@ -77,6 +82,7 @@ def live(
         silence_s=silence_s,
         dry_run=dry_run,
         models=networks.settings(),
+        calibration=calibration,
         control=control,
         on_stop=telling.on_stop,
         on_decision=telling.on_decision,

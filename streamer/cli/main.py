@@ -10,6 +10,7 @@ import typer
 import streamer
 from streamer.cli import (
     attach,
+    calibrate,
     demo,
     doctor,
     evaluate,
@@ -65,6 +66,7 @@ app.command()(report.report)
 app.command()(view.view)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
+app.command()(calibrate.calibrate)
 app.command()(doctor.doctor)
 app.add_typer(profiles.app, name="profiles")
 app.add_typer(models.app, name="models")

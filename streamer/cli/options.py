@@ -31,6 +31,10 @@ Out = Annotated[Path | None, typer.Option(help="Folder of the recording; default
 Control = Annotated[
     bool, typer.Option("--control", help="The page may stop, pause and resume the run, and mark moments.")
 ]
+Calibration = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Of `streamer calibrate`, for this profile and these models."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No live view, no page, only the summary.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON; no live view, no page.")]
 

@@ -43,6 +43,7 @@ def replay(
         typer.Option(help="At the pace of the acquisition, or at full speed."),
     ] = "max",
     networks: Networks,
+    calibration: options.Calibration = None,
     page: RunPage,
     quiet: options.Quiet = False,
     as_json: options.Json = False,
@@ -63,6 +64,7 @@ def replay(
         offset_adu=offset,
         pixel_nm=pixel_nm,
         models=networks.settings(),
+        calibration=calibration,
         speed=speed,
     )
     watching, console = page.watching(by_default=False), options.console(as_json)
