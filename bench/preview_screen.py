@@ -20,12 +20,14 @@ METHOD = """\
 A real Chromium (headless, software rendering, on this machine) looks at a run of the real processor at one
 frame each 0.6 s over the loopback. The page itself notes when an image has been painted
 (`window.streamer.timings`, wall clock); the hook notes when the exposure had ended; of the difference the
-time in the networks (denoise and segment, as recorded) is taken away. What remains is hook, link, guards,
-recording, page server, transport, decoding and painting. The first frames are left out, and a frame that was
-never painted because a newer one had come is in no percentile. Ready: from the navigation to the greeting of
+time in the networks (denoise, segment and, on one frame of 20, halves, as recorded) is taken away. What
+remains is hook, link, guards, recording, page server, transport, decoding and painting. The first frames are
+left out, and a frame that was never painted because a newer one had come is in no percentile. Ready: from the navigation to the greeting of
 the server and to the first image painted, by the page's own clock; a new context (no cache) each time, while
 the run goes on."""
 INTERVAL_S = 0.6
+#: Stages of a frame in which networks run.
+INFERENCE = ("denoise", "segment", "halves")
 CHROMIUM = "/usr/bin/chromium"
 VIEWPORT = {"width": 1600, "height": 1000}
 LOADED_WITHIN_MS = 60_000
@@ -120,7 +122,7 @@ def _latency_rows(noted: list[dict[str, Any]], rows: list[dict[str, Any]], size:
         timings = by_seq[one["seq"]]["timings_ms"]
         ms = (one["drawn_wall_s"] - one["wall_time_s"]) * 1e3
         total.append(ms)
-        beyond.append(ms - timings["denoise"] - timings["segment"])
+        beyond.append(ms - sum(timings.get(stage, 0.0) for stage in INFERENCE))
     what = f"{size.shape[0]}x{size.shape[1]}, end of exposure to screen"
     load = f"a frame each {INTERVAL_S:g} s, {len(noted)} of {size.frames} painted"
     asked = Asked(figure="p95", at="most", limit=150.0)

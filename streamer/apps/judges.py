@@ -16,6 +16,7 @@ from streamer.guards import (
     Scene,
     SignalMap,
     Similarity,
+    Trust,
 )
 from streamer.profile import HardwareProfile, planned_us
 
@@ -72,6 +73,7 @@ def guards_of(
             read_noise_e=read_noise_e,
         ),
         Scene(**said.scene.model_dump(), planned_frames=results, pixel_nm=profile.pixel_nm),
+        Trust(**said.trust.model_dump()),
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core import Result
-from streamer.guards import trust
+from streamer.guards import trust, trust_probability
 from streamer.pipeline import registered
 from streamer.profile import Channel, HardwareProfile
 from streamer.recording import Resumed, RunFolder, Scale
@@ -80,6 +80,7 @@ def _draw(
     images = {"denoised": result.denoised}
     if result.uncertainty is not None:
         images["uncertainty"] = result.uncertainty
+    images["trust"] = trust_probability(result)
     labels = {"segmentation": result.labels, "trust": supported(result)}
     return Drawn(
         images=dict(zip(images, registered(result, tuple(images.values()), channels), strict=True)),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from streamer.guards.agreement import Agreement
 from streamer.guards.base import Guard, judge, warm_up
+from streamer.guards.belief import Trust, trust_probability
 from streamer.guards.bleaching import Bleaching
 from streamer.guards.checkpoint import from_arrays, to_arrays
 from streamer.guards.consistency import Consistency
@@ -32,9 +33,11 @@ __all__ = [
     "Scene",
     "SignalMap",
     "Similarity",
+    "Trust",
     "from_arrays",
     "judge",
     "to_arrays",
     "trust",
+    "trust_probability",
     "warm_up",
 ]

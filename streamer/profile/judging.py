@@ -217,6 +217,16 @@ class SceneGuard(Table):
     false_alarm_rate: Rate = 0.01
 
 
+class TrustGuard(Table):
+    """[guards.trust]: how much of what is drawn is expected to be there.
+
+    Attributes:
+        flag_below: expected share of the drawn area that is true, below which a frame is flagged.
+    """
+
+    flag_below: float = Field(default=0.8, ge=0, le=1)
+
+
 class Reactions(Table):
     """[guards.actions.<guard>]: what the policy does about a guard's verdicts.
 
@@ -246,6 +256,7 @@ class Actions(Table):
     consistency: Reactions = Reactions()
     health: Reactions = Reactions()
     scene: Reactions = Reactions()
+    trust: Reactions = Reactions()
 
     def asking_for(self, reaction: Reaction) -> tuple[str, ...]:
         """The guards that a verdict lets ask for `reaction`."""
@@ -266,6 +277,7 @@ class Guards(Table):
     consistency: ConsistencyGuard = ConsistencyGuard()
     health: HealthGuard = HealthGuard()
     scene: SceneGuard = SceneGuard()
+    trust: TrustGuard = TrustGuard()
     actions: Actions = Actions()
 
 

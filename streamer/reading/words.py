@@ -19,6 +19,7 @@ _TITLES = {
     "consistency": "counts",
     "health": "frame",
     "scene": "scene",
+    "trust": "trust",
     "splitter": "image splitter",
     "views": "guards",
 }
@@ -57,6 +58,7 @@ _MEANS: Mapping[str, tuple[str, str]] = {
         "the picture does not explain the photons: do not believe this frame",
     ),
     "health": ("do not measure there", "this frame is damaged: leave it out"),
+    "trust": ("do not measure where trust is low", "do not believe what is drawn"),
     "scene": ("look at the specimen", "focus again: the picture is blurred or invented"),
 }
 _AFTER_HOST = re.compile(r"[/?#].*")

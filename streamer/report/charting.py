@@ -109,6 +109,11 @@ _GUARDS = {
         unit="standard deviations in the worst window",
     ),
     "health": _Kind(title="Rows that cannot be believed", unit="share of a frame", from_zero=True),
+    "trust": _Kind(
+        title="Expected to be there, of what is drawn",
+        unit="share of the drawn area",
+        from_zero=True,
+    ),
     "scene": _Kind(title="Sharpness of the photons", unit="higher is finer", limit="least that is tolerated"),
 }
 _LATENCY = {"lag": _Kind(title="From frame to verdict", unit="milliseconds", wide=True, from_zero=True)}

@@ -214,12 +214,17 @@ def test_each_channel_of_a_splitter_has_its_uncertainty_in_register(package: Pat
     record(composer, run, stacks(1), composer.stages(planned=1))
     image = zarr.open_group(run.annotated, mode="r")
     assert image.attrs["streamer"]["channels"] == [
-        f"{name} {channel}" for channel in ("red", "green") for name in ("denoised", "uncertainty")
+        f"{name} {channel}" for channel in ("red", "green") for name in ("denoised", "uncertainty", "trust")
     ]
-    red, sure_red, green, sure_green = np.asarray(image["0"])[0, :, 0]
+    red, sure_red, trust_red, green, sure_green, trust_green = np.asarray(image["0"])[0, :, 0]
     np.testing.assert_array_equal(sure_red, SD_SHARE * red)
     np.testing.assert_array_equal(sure_green, SD_SHARE * green)
     assert np.isnan(sure_green[-3:]).all()
+    assert np.isnan(trust_green[-3:]).all()
+    labels = np.asarray(image["labels/segmentation/0"])[0, 0, 0]
+    np.testing.assert_array_equal(np.isnan(trust_red), labels == 0)
+    drawn = trust_red[labels != 0]
+    assert ((drawn >= 0) & (drawn <= 1)).all()
     np.testing.assert_array_equal(
         green[:-3], sum(PAST_WEIGHTS) * stacks(1)[0].pixels[3:, 32:].astype(np.float32)
     )

@@ -43,13 +43,15 @@ def test_a_splitter_recording_comes_out_as_two_registered_channels(tmp_path: Pat
     run = RunFolder(tmp_path / "run")
     sensor, annotated = open_raw(run), open_annotated(run)
     assert sensor.shape == (4, 1, 1, 256, 512)
-    assert annotated.shape == (4, 4, 1, 256, 256)
+    assert annotated.shape == (4, 6, 1, 256, 256)
     for row in read_frames(run):
         assert row["annotated_channels"] == [
-            f"{image} {channel.name}" for channel in (first, second) for image in ("denoised", "uncertainty")
+            f"{image} {channel.name}"
+            for channel in (first, second)
+            for image in ("denoised", "uncertainty", "trust")
         ]
         assert {verdict["view"] for verdict in row["verdicts"]} == {"channel yellow", "channel red"}
-    yellow, red = (np.asarray(annotated[:, c, 0]).mean(axis=0) for c in (0, 2))
+    yellow, red = (np.asarray(annotated[:, c, 0]).mean(axis=0) for c in (0, 3))
     inside = np.isfinite(red)
     assert 0.9 < inside.mean() < 1  # what the second channel does not see is no number
     together = correlation(yellow, red)

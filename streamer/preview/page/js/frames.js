@@ -3,7 +3,7 @@
 import { opened } from "./decode.js";
 
 /** Times of drawing that are kept. */
-const TIMINGS_MAX = 200;
+const TIMINGS_MAX = 500;
 /** A view that changes under the hand is asked for this often at most. */
 const ASK_MS = 120;
 

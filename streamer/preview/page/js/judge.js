@@ -29,6 +29,7 @@ const MEANS = {
   "photons flag": ["Little light: it may soon be invented", 30],
   "range flag": ["Unlike what the model has learned", 28],
   "evidence flag": ["Part of it may be invented", 27],
+  "trust flag": ["Part of it is expected to be invented", 26],
   "consistency flag": ["Photons and picture differ in places", 25],
   "agreement flag": ["It depends more on noise", 23],
   "similarity flag": ["It changes more than at the start", 22],
