@@ -1,0 +1,144 @@
+"""What docs/guards.md says of the study: words and tables from its results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bench.guards_movies import CASES
+from bench.models_words import machine_words, markdown
+
+Results = Mapping[str, Any]
+
+
+def page(results: Results) -> str:
+    """The tables of the study in Markdown."""
+    parts = [_headline(results), _scenarios(results)]
+    if results["fading"]:
+        parts.append(_fading(results))
+    parts += [_alarms(results), _alone(results)]
+    if "time" in results:
+        parts.append(_time(results["time"]))
+    parts.append(f"{results['date']}; {machine_words(results['machine'])}.")
+    return "\n\n".join(parts)
+
+
+def _headline(results: Results) -> str:
+    stops, gone = results["false_stops"], results["gone_at_once"]
+    return (
+        f"False stops: {stops.get('count', 0)} of {stops['n']} healthy full-length runs "
+        f"(95 % bound: at most {stops['at_most']:.1%}). Signal gone at once: told within 3 frames in "
+        f"{gone['told'].get('count', 0)} of {gone['told']['n']} runs "
+        f"(at least {gone['told']['at_least']:.1%})."
+    )
+
+
+def _scenarios(results: Results) -> str:
+    heads = (
+        "what happens",
+        "stopped",
+        "frames to the stop",
+        "to the first word of a guard that stops",
+        "of any",
+    )
+    rows = [
+        (
+            f"{row['tells']} ({CASES[name].size_px} x {CASES[name].size_px})",
+            _share(row["stopped"]),
+            _median(row.get("stop_delay")),
+            _median(row.get("stopping_guard")),
+            _median(row.get("any_guard")) if row["every_guard"] else "-",
+        )
+        for name, row in results["delays"].items()
+        if not name.startswith("fade")
+    ]
+    return markdown(heads, rows)
+
+
+def _fading(results: Results) -> str:
+    heads = (
+        "light to the floor",
+        "stop less oracle, of the oracle's frame",
+        "off, of 5,480",
+        "unusable of those kept",
+        "of those not flagged",
+        "dose saved, of the oracle's",
+        "forecast off by",
+        "90 % interval covers",
+    )
+    rows = [
+        (
+            name.removeprefix("fade-"),
+            _median(row["off_share_of_oracle"], percent=True),
+            _median(row["off_share_of_plan"], percent=True),
+            _median(row["unusable_kept"], percent=True),
+            _median(row["unusable_unflagged"], percent=True),
+            _median(row["saved"], percent=True),
+            _median(row["forecast_error"], percent=True),
+            _share(row["forecast_covers"]),
+        )
+        for name, row in results["fading"].items()
+    ]
+    return markdown(heads, rows)
+
+
+def _alarms(results: Results) -> str:
+    heads = ("guard", "field", "flagged per 1,000", "rejected per 1,000", "frames", "runs")
+    rows = []
+    for name, guards in results["false_alarms"].items():
+        side = CASES[name].size_px
+        field = f"{side} x {side}"
+        for guard, each in guards.items():
+            flag, reject = each["flag"], each["reject"]
+            rows.append((guard, field, _rate(flag), _rate(reject), f"{flag['frames']:,}", str(flag["n"])))
+    return markdown(heads, rows)
+
+
+def _alone(results: Results) -> str:
+    cases = list(results["told_after"])
+    heads = ("asked by", *(name.removeprefix("all-") for name in cases))
+    rows = [
+        (label, *(_short(row.get(name)) for name in cases)) for label, row in results["alone"]["rows"].items()
+    ]
+    return markdown(heads, rows)
+
+
+def _time(times: Results) -> str:
+    heads = ("field", "p50 ms", "p95 ms", "p99 ms", "p50 ms of CPU", "budget ms", "frames")
+    rows = [
+        (
+            f"{size} x {size}",
+            *(f"{each['all_ms'].get(name, float('nan')):.1f}" for name in ("p50", "p95", "p99")),
+            f"{each['all_cpu_ms']['p50']:.1f}",
+            f"{each['budget_ms']:g}",
+            str(each["all_ms"]["n"]),
+        )
+        for size, each in times.items()
+    ]
+    return markdown(heads, rows)
+
+
+def _share(row: Results) -> str:
+    if not row.get("n"):
+        return "-"
+    return f"{row['count']}/{row['n']} ({row['low']:.0%}-{row['high']:.0%})"
+
+
+def _short(row: Results | None) -> str:
+    if not row or not row.get("n"):
+        return "-"
+    delay, early = row["delay"].get("median"), f", {row['before']} early" if row["before"] else ""
+    return f"{row['count']}/{row['n']}" + ("" if delay is None else f" at {delay:+.0f}") + early
+
+
+def _median(row: Results | None, percent: bool = False) -> str:
+    if not row or not row["n"]:
+        return "-"
+    style = ".1%" if percent else ".0f"
+    interval = f" ({row['low']:{style}} to {row['high']:{style}})" if "low" in row else ""
+    return f"{row['median']:{style}}{interval}, most {row['max']:{style}}, n={row['n']}"
+
+
+def _rate(row: Results) -> str:
+    interval = f" ({row['low']:.1f}-{row['high']:.1f})" if "low" in row else ""
+    return f"{row['per_1000']:.1f}{interval}"

@@ -1,0 +1,207 @@
+"""One run of the study: the guards as wired, on frames whose truth is known, and what is kept of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.guards_movies import FULL_LENGTH, Case, Shot, onset_of
+from streamer.apps.compose import Composer, ModelSettings, Stages, load_models
+from streamer.core import Frame, Result, Verdict
+from streamer.guards import Guard, judge
+from streamer.metrics import box_sum, ssim
+from streamer.profile import load_profile
+from streamer.simulation import foreground_box_sum
+
+Image = NDArray[np.float32]
+
+PROFILE = "simulated_sted"
+#: Guards that look at predictions and labels for their baseline only; the first two ask for stops by default.
+BY_PHOTONS = ("signal_map", "photons", "bleaching", "health")
+#: Of those, the ones that take a baseline from labels.
+_LEARN = ("photons", "bleaching")
+#: Frames of a fading run, in lives, of which the prediction is compared with the truth; most about its end.
+SAMPLED = (*np.linspace(0.1, 0.7, 6).tolist(), *np.linspace(0.75, 1.28, 24).tolist())
+#: Photons in a box above which Rahm et al. call it signal.
+SIGNAL_MIN = 25
+#: Points of the curve of photons that is kept.
+CURVE_POINTS = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """The guards and networks of the study, with the thresholds of the profile as it is shipped."""
+
+    composer: Composer = field(
+        default_factory=lambda: Composer(load_profile(PROFILE), load_models(ModelSettings(threads=1)))
+    )
+
+    def stages(self) -> Stages:
+        """Those of a full-length run, afresh."""
+        return self.composer.stages(planned=FULL_LENGTH)
+
+    def guards(self, names: Sequence[str]) -> tuple[Guard[Any], ...]:
+        """The guards with these names, for a full-length run."""
+        return tuple(guard for guard in self.composer.guards(planned=FULL_LENGTH) if guard.name in names)
+
+    def thresholds(self, names: Sequence[str] | None = None) -> str:
+        """A hash of the thresholds of some guards, or of all, and of the networks."""
+        said = self.composer.profile.guards.model_dump(mode="json")
+        chosen = {name: value for name, value in said.items() if names is None or name in names}
+        models = (self.composer.models.denoiser, self.composer.models.segmenter)
+        told = [chosen, *(model.package.hashes() for model in models)]
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+
+
+class Statuses:
+    """What each guard said of each frame: kept are the frames at which that changed."""
+
+    def __init__(self) -> None:
+        self.changes: dict[str, list[list[Any]]] = {}
+
+    def add(self, seq: int, verdicts: Sequence[Verdict]) -> None:
+        """Note the verdicts of a frame."""
+        for verdict in verdicts:
+            known = self.changes.setdefault(verdict.guard, [])
+            if not known or known[-1][1] != verdict.status:
+                known.append([seq, verdict.status])
+
+
+class ByPhotons:
+    """Judges a run with `BY_PHOTONS`; the networks see its frames until the baselines stand.
+
+    None of these guards looks at a prediction or at labels after that, but to see that it is finite: the last
+    ones stand in. `tests/bench/test_guards_study.py` proves that the verdicts are those of full inference.
+    """
+
+    def __init__(self, study: Study) -> None:
+        self._stages = study.stages()
+        self._guards = study.guards(BY_PHOTONS)
+        self._states: tuple[Any, ...] = tuple(guard.start() for guard in self._guards)
+        self._calibration = study.composer.calibration
+        self._last: Result | None = None
+
+    def __call__(self, frame: Frame) -> tuple[Verdict, ...]:
+        """The verdicts of one frame."""
+        if self._last is None or self._learns():
+            result = self._last = self._stages.segment(self._stages.denoise(frame))
+        else:
+            photons = self._calibration.to_photons(frame.pixels)
+            result = Result(
+                frame=frame, photons=photons, denoised=self._last.denoised, labels=self._last.labels
+            )
+        self._states, verdicts = judge(self._guards, self._states, result)
+        return verdicts
+
+    def look(self, counts: NDArray[np.uint16]) -> Result:
+        """What the networks make of an image."""
+        return self._stages.segment(self._stages.denoise(Frame(pixels=counts, seq=0)))
+
+    def _learns(self) -> bool:
+        return any(
+            state.medians.size < guard.baseline_frames
+            for guard, state in zip(self._guards, self._states, strict=True)
+            if guard.name in _LEARN
+        )
+
+
+def run(study: Study, name: str, case: Case, seed: int) -> dict[str, Any]:
+    """The record of one run: what guards said, and what was true."""
+    found = _all_guards(study, case, seed) if case.every_guard else _by_photons(study, case, seed)
+    judged = None if case.every_guard else BY_PHOTONS
+    return {
+        "case": name,
+        "seed": seed,
+        "frames": case.frames,
+        "onset": onset_of(case, seed),
+        "size_px": case.size_px,
+        "thresholds": study.thresholds(judged),
+        "date": datetime.now(UTC).date().isoformat(),
+        **found,
+    }
+
+
+def _by_photons(study: Study, case: Case, seed: int) -> dict[str, Any]:
+    judged, statuses, samples = ByPhotons(study), Statuses(), Samples()
+    marks = {round(share * case.life) for share in SAMPLED} if case.life else set()
+    curve: list[list[float]] = []
+    forecast: Mapping[str, float] = {}
+    step = max(case.frames // CURVE_POINTS, 1)
+    floor = study.composer.profile.guards.photons.floor
+    for seq, shot in enumerate(case.show(case, seed, study.composer.profile)):
+        verdicts = {verdict.guard: verdict for verdict in judged(Frame(pixels=shot.counts, seq=seq))}
+        statuses.add(seq, tuple(verdicts.values()))
+        measured = verdicts["photons"].measured
+        if seq % step == 0 and measured is not None and case.frames > CURVE_POINTS:
+            curve.append([seq, round(measured, 2)])
+        if case.life and seq == case.life // 2:
+            forecast = dict(verdicts["bleaching"].values)
+        if seq + 1 in marks:
+            samples.previous = judged.look(shot.counts).denoised
+        if seq in marks:
+            at_floor = _at_floor(judged, shot, floor, seed, seq)
+            samples.add(seq, shot, judged.look(shot.counts).denoised, ssim_at_floor=at_floor)
+    kept = {"life": case.life, "forecast": forecast, "samples": samples.kept} if case.life else {}
+    return {"guards": statuses.changes, "curve": curve, **kept}
+
+
+def _all_guards(study: Study, case: Case, seed: int) -> dict[str, Any]:
+    stages, statuses, samples = study.stages(), Statuses(), Samples()
+    for seq, shot in enumerate(case.show(case, seed, study.composer.profile)):
+        denoised = stages.denoise(Frame(pixels=shot.counts, seq=seq))
+        result = stages.segment(denoised)
+        if stages.halves.due(result.frame):
+            result = stages.halves(denoised, result)
+        statuses.add(seq, stages.judge(result))
+        samples.add(seq, shot, result.denoised)
+    return {"guards": statuses.changes, "samples": samples.kept}
+
+
+class Samples:
+    """Predictions against the truth, and what the two rules of Rahm et al. look at, in columns.
+
+    `ssim` of prediction and truth takes the photon range of the truth, `adjacent` of two neighbouring
+    predictions the range of both, so that neither depends on how bright the specimen is. `signal_px` are
+    pixels above 25 photons in the box around them, `box` is the median of the foreground's expected photons.
+    """
+
+    def __init__(self) -> None:
+        self.kept: dict[str, list[Any]] = {}
+        self.previous: Image | None = None
+
+    def add(self, seq: int, shot: Shot, denoised: Image, **further: float | None) -> None:
+        """Compare one prediction; `previous` is that of the frame before."""
+        before, box = self.previous, foreground_box_sum(shot.expected, shot.labels)
+        both = None if before is None else np.stack([before, denoised])
+        row = {
+            "seq": seq,
+            "ssim": _alike(denoised, shot.signal, shot.signal),
+            "signal_px": int(np.count_nonzero(box_sum(shot.counts.astype(np.float32)) > SIGNAL_MIN)),
+            "box": round(box, 2) if np.isfinite(box) else None,
+            "adjacent": None if both is None else _alike(both[0], both[1], both),
+            **further,
+        }
+        for name, value in row.items():
+            self.kept.setdefault(name, []).append(value)
+        self.previous = denoised
+
+
+def _alike(a: Image, b: Image, ranged: Image) -> float | None:
+    """SSIM of two images; None where there is no range."""
+    span = float(np.ptp(ranged))
+    return round(float(ssim(a, b, data_range=span)), 4) if span > 0 else None
+
+
+def _at_floor(judged: ByPhotons, shot: Shot, floor: float, seed: int, seq: int) -> float | None:
+    """SSIM that the model reaches on the same specimen with the floor's photons."""
+    share = np.float32(floor / foreground_box_sum(shot.expected, shot.labels))
+    counts = np.random.default_rng((seed, seq, 71)).poisson(shot.expected * share).astype(np.uint16)
+    truth = shot.signal * share
+    return _alike(judged.look(counts).denoised, truth, truth)
