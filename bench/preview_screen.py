@@ -21,10 +21,10 @@ A real Chromium (headless, software rendering, on this machine) looks at a run o
 frame each 0.6 s over the loopback. The page itself notes when an image has been painted
 (`window.streamer.timings`, wall clock); the hook notes when the exposure had ended; of the difference the
 time in the networks (denoise, segment and, on one frame of 20, halves, as recorded) is taken away. What
-remains is hook, link, guards, recording, page server, transport, decoding and painting. The first frames are
-left out, and a frame that was never painted because a newer one had come is in no percentile. Ready: from the navigation to the greeting of
-the server and to the first image painted, by the page's own clock; a new context (no cache) each time, while
-the run goes on."""
+remains is hook, link, guards, recording, page server, transport, decoding and painting. The first frames
+are left out, and a frame that was never painted because a newer one had come is in no percentile. Ready:
+from the navigation to the greeting of the server and to the first image painted, by the page's own clock; a
+new context (no cache) each time, while the run goes on."""
 INTERVAL_S = 0.6
 #: Stages of a frame in which networks run.
 INFERENCE = ("denoise", "segment", "halves")
