@@ -81,7 +81,7 @@ def _shown(records: Sequence[Record]) -> list[tuple[str, Record, str]]:
     healthy = [record for record in records if record["case"] == "long-healthy"]
     if healthy:
         worst = max(healthy, key=lambda record: _flagged(record, "bleaching"))
-        panels.append(("false alarms: the worst healthy run", worst, "bleaching"))
+        panels.append(("healthy: the run of full length with most alarms", worst, "bleaching"))
     return panels
 
 

@@ -165,8 +165,12 @@ def test_a_splitter_recording_comes_out_as_two_registered_channels(
     annotated = zarr.open_group(run.path / "annotated.ome.zarr", mode="r")
     channels = annotated.attrs["ome"]["omero"]["channels"]
     labels = [channel["label"] for channel in channels]
-    assert labels == ["denoised red", "uncertainty red", "denoised green", "uncertainty green"]
-    red, _, green, unsure = np.asarray(annotated["0"])[0, :, 0]
+    assert labels == [
+        f"{image} {channel}"
+        for channel in ("red", "green")
+        for image in ("denoised", "uncertainty", "trust")
+    ]
+    red, _, _, green, unsure, _ = np.asarray(annotated["0"])[0, :, 0]
     seen = np.isfinite(green)
     assert seen[:-3, 6:].all()
     assert not seen[:, :5].any()

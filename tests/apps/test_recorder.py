@@ -46,15 +46,15 @@ def test_channels_of_a_splitter_are_recorded_in_register_and_counts_as_they_came
         recorder.put_raw(frame)
         recorder.put(Outcome(frame=frame, results=results))
     (row,) = read_frames(run)
-    assert row["annotated_channels"] == ["denoised red", "denoised far red"]
+    assert row["annotated_channels"] == ["denoised red", "trust red", "denoised far red", "trust far red"]
     np.testing.assert_array_equal(open_raw(run)[0, 0, 0], sensor)
-    red, far_red = np.asarray(open_annotated(run)[0, :, 0])
+    red, _, far_red, _ = np.asarray(open_annotated(run)[0, :, 0])
     inside = np.isfinite(far_red)
     np.testing.assert_array_equal(red, specimen)
     np.testing.assert_array_equal(far_red[inside], red[inside])
     np.testing.assert_array_equal(
         ~inside, np.isnan(np.pad(np.zeros((37, 48)), ((0, 3), (2, 0)), constant_values=np.nan))
     )
-    labels = np.asarray(open_labels(run, "segmentation")[0, :, 0])
+    labels = np.asarray(open_labels(run, "segmentation")[0, ::2, 0])
     np.testing.assert_array_equal(labels[1][inside], labels[0][inside])
     assert not labels[1][~inside].any()

@@ -27,7 +27,7 @@ def test_ome_zarr_py_reads_axes_scale_and_labels(quick_demo: Demo, image: str) -
     assert location is not None
     nodes = list(Reader(location)())
     pixels, metadata = nodes[0].data[0], nodes[0].metadata
-    channels = 1 if image == "raw.ome.zarr" else 2  # denoised and its uncertainty
+    channels = 1 if image == "raw.ome.zarr" else 3  # denoised, its uncertainty, and trust
     assert pixels.shape == (report["recorded"], channels, 1, 256, 256)
     assert [axis["name"] for axis in metadata["axes"]] == ["t", "c", "z", "y", "x"]
     assert [axis.get("unit") for axis in metadata["axes"]] == [

@@ -118,4 +118,4 @@ def test_frames_of_any_size_are_padded_and_cropped(cli: Cli, tmp_path: Path, sha
     done = cli("replay", tmp_path / "a.tif", *options)
     assert done.code == 0, done.err
     annotated = zarr.open_array(tmp_path / "run" / "annotated.ome.zarr" / "0", mode="r")
-    assert annotated.shape == (3, 2, 1, *shape)  # denoised and its uncertainty
+    assert annotated.shape == (3, 3, 1, *shape)  # denoised, its uncertainty, and trust

@@ -78,6 +78,9 @@ def test_the_recording_holds_every_frame_at_its_place(recordings: dict[str, RunF
     for index in range(PLAN.frames):
         np.testing.assert_array_equal(raw[index, 0, 0], pixels(index))
     annotated = open_annotated(run)
-    planes = 2 * len(PLAN.channels)  # denoised and its uncertainty
+    planes = 3 * len(PLAN.channels)  # denoised, its uncertainty, and trust
     assert annotated.shape == (PLAN.time_points, planes, len(PLAN.z_um), *SHAPE_YX)
-    assert np.isfinite(annotated[:]).all()
+    (row, *_) = read_frames(run)
+    is_trust = np.arange(planes) % 3 == 2
+    assert row["annotated_channels"][2].startswith("trust")
+    assert np.isfinite(annotated[:][:, ~is_trust]).all()
