@@ -166,9 +166,7 @@ def test_a_splitter_recording_comes_out_as_two_registered_channels(
     channels = annotated.attrs["ome"]["omero"]["channels"]
     labels = [channel["label"] for channel in channels]
     assert labels == [
-        f"{image} {channel}"
-        for channel in ("red", "green")
-        for image in ("denoised", "uncertainty", "trust")
+        f"{image} {channel}" for channel in ("red", "green") for image in ("denoised", "uncertainty", "trust")
     ]
     red, _, _, green, unsure, _ = np.asarray(annotated["0"])[0, :, 0]
     seen = np.isfinite(green)
