@@ -15,7 +15,9 @@ from streamer.preview.snapshot import Snapshot, parse_snapshot
 
 _EVENTS = zmq.EVENT_CONNECTED | zmq.EVENT_DISCONNECTED
 _POLL_MS = 200
-#: After a snapshot of a run whose frames wait: it needs the machine more than its viewers do, and of all that
+#: So many snapshots in a row that say that frames wait: one alone is of a frame that took longer than others.
+BEHIND_AFTER = 3
+#: After a snapshot of a run that is behind: it needs the machine more than its viewers do, and of all that
 #: come meanwhile the newest is kept.
 BEHIND_S = 0.4
 
@@ -37,6 +39,7 @@ class Publisher:
         self.connected = False
         #: Messages that were no snapshots.
         self.junk = 0
+        self._waiting = 0  # snapshots in a row that say that frames wait
         self._endpoint, self._on_news = endpoint, on_news
         self._over = threading.Event()
         self._context = zmq.Context()
@@ -52,6 +55,11 @@ class Publisher:
             self._give_back()
             raise LinkError(f"{endpoint}: {error}; use an address such as tcp://127.0.0.1:5556") from None
         self._thread.start()
+
+    @property
+    def behind(self) -> bool:
+        """Whether frames of the run wait, and have waited for some snapshots."""
+        return self._waiting >= BEHIND_AFTER
 
     def close(self) -> None:
         """End the thread and give the connection back."""
@@ -77,8 +85,9 @@ class Publisher:
             self.junk += 1
             return
         self.connected = True
+        self._waiting = self._waiting + 1 if snapshot.waiting else 0
         self._on_news(snapshot)
-        if snapshot.waiting:
+        if self.behind:
             self._over.wait(BEHIND_S)
 
     def _follow_connection(self) -> None:

@@ -272,7 +272,7 @@ class Watcher:
 
     @property
     def _is_behind(self) -> bool:
-        return bool((self._snapshot or {}).get("waiting"))
+        return self._publisher is not None and self._publisher.behind
 
     @property
     def _is_connected(self) -> bool:

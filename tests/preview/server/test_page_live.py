@@ -14,6 +14,7 @@ from pages import LAYERS, PLANE, TOKEN, Growing, Page, Speaking, Viewer, counts,
 from streamer.errors import UsageError
 from streamer.preview.server import pictures, watcher
 from streamer.preview.server.messages import ViewWanted
+from streamer.preview.server.publisher import BEHIND_AFTER
 from streamer.reading import WatchedRun
 
 
@@ -338,13 +339,27 @@ def test_a_run_whose_frames_wait_is_looked_at_less_often(
     speaking = Speaking()
     with served(run.folder.path, publisher=speaking.endpoint) as page, page.viewer() as viewer:
         _say_until(speaking, viewer, seq=run.put(2))
-        speaking.say(seq=1, waiting=2)
-        viewer.until(lambda: viewer.states()[-1]["snapshot"]["waiting"] == 2)
+        for waiting in range(2, 2 + BEHIND_AFTER):
+            speaking.say(seq=1, waiting=waiting)
+            viewer.until(lambda waiting=waiting: viewer.states()[-1]["snapshot"]["waiting"] == waiting)
         speaking.say(seq=run.put(3))
         viewer.look(seq=0)  # somebody clicked: at once
         assert viewer.image_of(0)
         viewer.drain()
         assert _points(viewer.texts, "photons") == [0, 1]
+    speaking.close()
+
+
+def test_one_frame_that_took_longer_is_no_reason_to_look_less(
+    run: Growing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watcher, "BEHIND_S", 1e6)
+    speaking = Speaking()
+    with served(run.folder.path, publisher=speaking.endpoint) as page, page.viewer() as viewer:
+        for waiting in (1, 0, 1, 0, 1, 0):
+            last = run.put(1)
+            speaking.say(seq=last, waiting=waiting)
+            viewer.until(lambda last=last: last in _points(viewer.texts, "photons"))
     speaking.close()
 
 
