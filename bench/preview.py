@@ -1,7 +1,7 @@
 """What the live view costs the pipeline, how soon a frame is on the screen, what a page keeps in memory.
 
     python -m bench.preview --out bench/results/preview.json
-    python -m bench.preview --out /tmp/preview.json --only load --short
+    python -m bench.preview --out preview.json --only load --short
 
 Needs a Chromium, at `/usr/bin/chromium`. Parts that are left out stay in the file as they are. The numbers
 mean something on a machine that does nothing else.
