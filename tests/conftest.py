@@ -7,9 +7,20 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import hypothesis
+import luck
 import pytest
 from apps_cli import QUICK, Cli, run_cli
 from tiny_package import MakePackage, build_tiny_package
+
+# How long an example takes says nothing on a machine that others use, too.
+hypothesis.settings.register_profile(
+    "gate",
+    derandomize=not luck.WANTED,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("gate")
 
 
 @pytest.fixture(scope="session", autouse=True)

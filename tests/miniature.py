@@ -78,7 +78,7 @@ class Processor(threading.Thread):
         """What the microscope did, in order."""
         return [done.action for done in self.done]
 
-    def wait_for(self, what: Callable[[], object], timeout_s: float = 10.0) -> None:
+    def wait_for(self, what: Callable[[], object], timeout_s: float = 60.0) -> None:
         """Return as soon as something is so."""
         give_up_s = time.monotonic() + timeout_s
         while not what():

@@ -54,5 +54,5 @@ def dies_at_once(order: PageOrder, link: Connection) -> None:
 
 def told(url: str) -> Any:
     """What the page at this address was told."""
-    with build_opener(ProxyHandler({})).open(url, timeout=10) as answer:
+    with build_opener(ProxyHandler({})).open(url, timeout=60) as answer:
         return json.load(answer)

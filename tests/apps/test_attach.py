@@ -64,7 +64,7 @@ def until(true: Callable[[], Any], seconds: float = 200) -> Any:
 def status(url: str) -> int:
     """HTTP status of an address; 0 where nobody answers."""
     try:
-        with build_opener(ProxyHandler({})).open(url, timeout=10) as answer:
+        with build_opener(ProxyHandler({})).open(url, timeout=60) as answer:
             return int(answer.status)
     except HTTPError as error:
         return error.code
@@ -168,7 +168,7 @@ def asked(url: str, what: dict[str, str]) -> str:
         with connect(f"ws://{parts.netloc}/ws", additional_headers=token, proxy=None) as page:
             page.send(json.dumps({"type": "ask", "id": 7, **what}))
             while True:
-                message = page.recv(timeout=20)
+                message = page.recv(timeout=60)
                 if isinstance(message, str) and (answer := json.loads(message))["type"] == "answer":
                     return str(answer["text"])
     except (OSError, TimeoutError, WebSocketException):  # it is being renewed

@@ -98,7 +98,7 @@ def test_a_processor_without_a_hook_ends_with_the_command_that_started_it(tmp_pa
     children = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.wait()
-    gone, alive = psutil.wait_procs(children, timeout=20)
+    gone, alive = psutil.wait_procs(children, timeout=60)
     assert gone
     assert not alive
     assert json.loads((out / "run.json").read_text())["state"] == "closed"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import luck
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -122,8 +123,7 @@ def test_what_one_half_alone_shows_is_told_by_place() -> None:
 
 @pytest.mark.parametrize("baseline_tests", [8, 15, 30])
 def test_healthy_runs_pass_the_limit_no_more_often_than_stated(baseline_tests: int) -> None:
-    seed = int(np.random.default_rng().integers(2**31))
-    print(f"seed {seed}")
+    seed = luck.seed()
     runs, planned, rate = 5000, 100, 0.02
     values = np.random.default_rng(seed).standard_normal((runs, baseline_tests + planned))
     baseline, rest = values[:, :baseline_tests], values[:, baseline_tests:]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import luck
 import numpy as np
 import pytest
 from scipy.stats import binom
@@ -18,8 +19,7 @@ SETTINGS = SceneSettings(seed=31, shape_yx=(300, 300), bleaching=0.0)
 @pytest.mark.parametrize("shared", [0.0, 1.0], ids=["independent frames", "neighbours share a frame"])
 @pytest.mark.parametrize("baseline_frames", [20, 40], ids=lambda n: f"baseline of {n}")
 def test_healthy_runs_pass_the_limit_no_more_often_than_stated(baseline_frames: int, shared: float) -> None:
-    seed = int(np.random.default_rng().integers(2**31))
-    print(f"seed {seed}")
+    seed = luck.seed()
     runs, planned, rate = 4000, 200, 0.02
     noise = np.random.default_rng(seed).standard_normal((runs, baseline_frames + planned + 1))
     values = noise[:, 1:] + shared * noise[:, :-1]

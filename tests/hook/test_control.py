@@ -70,7 +70,7 @@ def plan(count: int) -> list[dict[str, Any]]:
 
 
 def until(what: Callable[[], object]) -> None:
-    give_up_s = time.monotonic() + 10
+    give_up_s = time.monotonic() + 60
     while not what():
         assert time.monotonic() < give_up_s
         time.sleep(0.002)

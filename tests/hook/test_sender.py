@@ -20,7 +20,7 @@ from streamer.sources.live import LiveSource, Recorded
 from streamer.wire import Backlog, Done, Order, Report, Ring, new_keys
 
 
-def wait_until(true: Callable[[], object], seconds: float = 20) -> None:
+def wait_until(true: Callable[[], object], seconds: float = 60) -> None:
     give_up_s = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < give_up_s, "it did not come true"

@@ -38,7 +38,7 @@ from pathlib import Path
 from streamer.hook.sender import Sender
 sender = Sender(profile="p", endpoint=sys.argv[1], policy="lossless", planned=0, version="0", ram_bytes=10**6,
                 spool_dir=Path(sys.argv[2]), disk_bytes=10**6, on_report=print)
-give_up_s = time.monotonic() + 10
+give_up_s = time.monotonic() + 60
 while not sender.problem and time.monotonic() < give_up_s:
     time.sleep(0.01)
 print(sender.problem)
@@ -46,7 +46,7 @@ sender.close(0, 0.1)
 """
 
 
-def wait_until(true: Callable[[], object], seconds: float = 20) -> None:
+def wait_until(true: Callable[[], object], seconds: float = 60) -> None:
     give_up_s = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < give_up_s, "it did not come true"

@@ -7,6 +7,7 @@ import threading
 import time
 from typing import Any
 
+import luck
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -44,8 +45,7 @@ def test_a_stop_from_the_hook_loses_nothing(small_rig: OpenRig, stop_at: int) ->
 
 @pytest.mark.parametrize("engine", ["pycromanager", "pymmcore-plus"])
 def test_a_stop_at_any_moment_loses_no_exposed_frame(small_rig: OpenRig, engine: EngineName) -> None:
-    seed = random.SystemRandom().randrange(2**32)
-    print(f"seed {seed}")
+    seed = luck.seed()
     moments_ms = random.Random(seed)
     with small_rig(frame_ms=10) as rig:
         for _ in range(25):

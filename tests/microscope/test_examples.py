@@ -27,7 +27,7 @@ def processor() -> Iterator[Processor]:
 
 def run(script: str, processor: Processor, folder: Path) -> str:
     command = [sys.executable, str(EXAMPLES / script), processor.endpoint, written_profile(folder, KNOBS)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=50)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "WARNING" not in done.stderr.replace("WARNING: Core", "")
     return done.stdout.splitlines()[-1]

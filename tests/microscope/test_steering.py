@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import luck
 import pytest
 from miniature import Processor
 from profiles import KNOBS, written_profile
@@ -203,8 +204,7 @@ def test_a_run_that_nobody_watches_waits_in_the_dark_until_somebody_does(
 def test_a_stop_in_a_pause_does_not_bring_the_light_back(
     small_rig: OpenRig, processor: Processor, engine: EngineName, tmp_path: Path
 ) -> None:
-    seed = random.SystemRandom().randrange(2**32)
-    print(f"seed {seed}")
+    seed = luck.seed()
     after_s = random.Random(seed).uniform(0, 0.1)
     processor.script[2] = Decision(action="pause", pause_s=0.05)
     with small_rig(frame_ms=5) as rig, Hook(written_profile(tmp_path, KNOBS), processor.endpoint) as hook:

@@ -33,7 +33,7 @@ def feed(publisher: zmq.Socket) -> Iterator[Feed]:
 
 def heard(feed: Feed, publisher: zmq.Socket, seq: int) -> Snapshot:
     """Publish until it is heard: a connection may be on its way back."""
-    deadline_s = time.monotonic() + 10
+    deadline_s = time.monotonic() + 60
     while time.monotonic() < deadline_s:
         publisher.send(message(seq=seq))
         snapshot = feed.newest(0.05)

@@ -48,14 +48,14 @@ def page(run: Path, port: int = 0, **how: Any) -> Iterator[str]:
         server.join(20)
 
 
-def wait_for(what: Callable[[], object], timeout_s: float = 20.0) -> None:
+def wait_for(what: Callable[[], object], timeout_s: float = 60.0) -> None:
     give_up_s = time.monotonic() + timeout_s
     while not what():
         assert time.monotonic() < give_up_s, "it never came"
         time.sleep(0.01)
 
 
-def until(feed: RemoteFeed, what: Callable[[Any], object], timeout_s: float = 20.0) -> Any:
+def until(feed: RemoteFeed, what: Callable[[Any], object], timeout_s: float = 60.0) -> Any:
     """The first glance for which `what` is so."""
     give_up_s = time.monotonic() + timeout_s
     while True:

@@ -142,10 +142,10 @@ def tmux(tmp_path: Path) -> Iterator[Callable[..., str]]:
 
     def run(*words: str) -> str:
         command = ["tmux", "-S", str(socket), "-f", "/dev/null", *words]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
 
     yield run
-    subprocess.run(["tmux", "-S", str(socket), "kill-server"], capture_output=True, timeout=20, check=False)
+    subprocess.run(["tmux", "-S", str(socket), "kill-server"], capture_output=True, timeout=60, check=False)
 
 
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (140, 45)])
@@ -203,7 +203,7 @@ def test_the_picture_in_the_docs(recording: Path, tmp_path: Path) -> None:
         Path(folder, "preview-terminal.svg").write_text(drawn)
 
 
-def wait_for(what: Callable[[], object], timeout_s: float = 20.0) -> None:
+def wait_for(what: Callable[[], object], timeout_s: float = 60.0) -> None:
     give_up_s = time.monotonic() + timeout_s
     while not what():
         assert time.monotonic() < give_up_s, "it never came"

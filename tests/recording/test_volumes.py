@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from itertools import product
 
+import luck
 import pytest
 
 from streamer.recording import Volumes
@@ -57,8 +58,7 @@ def test_a_late_plane_of_a_time_long_past_opens_a_new_one_and_memory_has_an_end(
 
 
 def test_any_order_within_a_time_point_gives_the_same_volumes() -> None:
-    seed = random.SystemRandom().randrange(2**32)
-    print(f"seed {seed}")
+    seed = luck.seed()
     order = random.Random(seed)
     planes = list(product(range(4), ("red", "blue")))
     for _ in range(20):

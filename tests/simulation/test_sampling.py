@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import luck
 import numpy as np
 import pytest
 
@@ -39,8 +40,7 @@ def test_test_structure_reaches_beyond_training() -> None:
 
 
 def test_held_out_frames_have_the_photons_of_the_low_dose() -> None:
-    seeds = np.random.default_rng().integers(2**31, size=12).tolist()
-    print("seeds", seeds)
+    seeds = luck.seeds(12)
     for seed in seeds:
         settings, light, time_s = sample_settings("test", seed)
         exposure = Scene(settings).expose(0, time_s, light)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import luck
 import numpy as np
 import pytest
 
@@ -47,8 +48,7 @@ def test_structure_depends_on_seed_and_time_alone() -> None:
 
 
 def test_counts_are_poisson_around_the_expectation() -> None:
-    seed = int(np.random.default_rng().integers(2**31))
-    print("seed", seed)
+    seed = luck.seed()
     exposure = first(replace(SMALL, seed=seed), REFERENCE_DOSE)
     expected = (exposure.signal + exposure.background).astype(np.float64)
     chi_square = np.mean((exposure.counts - expected) ** 2 / expected)
@@ -92,8 +92,7 @@ def test_light_comes_from_where_the_labels_say() -> None:
 
 
 def test_the_default_gives_the_photons_of_rahms_low_dose() -> None:
-    seeds = np.random.default_rng().integers(2**31, size=5).tolist()
-    print("seeds", seeds)
+    seeds = luck.seeds(5)
     exposures = [first(SceneSettings(seed=seed)) for seed in seeds]
     medians = [median_box_sum(exposure.counts, exposure.labels) for exposure in exposures]
     assert all(20 <= median <= 40 for median in medians), medians

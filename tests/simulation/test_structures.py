@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import luck
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -67,8 +68,7 @@ def test_equal_calls_in_any_order_give_equal_exposures(structure: str) -> None:
 
 @every
 def test_counts_are_poisson_around_the_expectation(structure: str) -> None:
-    seed = int(np.random.default_rng().integers(2**31))
-    print("seed", seed)
+    seed = luck.seed()
     exposure = plain(structure, seed=seed).expose(0, 0.0, REFERENCE_DOSE)
     expected = (exposure.signal + exposure.background).astype(np.float64)
     chi_square = np.mean((exposure.counts - expected) ** 2 / expected)
@@ -165,8 +165,7 @@ def test_splits_and_structures_share_no_specimen() -> None:
 
 @every
 def test_held_out_frames_have_the_box_sum_that_was_drawn(structure: str) -> None:
-    for seed in np.random.default_rng().integers(2**31, size=2).tolist():
-        print("seed", seed)
+    for seed in luck.seeds(2):
         settings, light, time_s = sample_settings("test", seed, (256, 200), structure)
         signal, background, labels = Scene(settings).expected(time_s, light)
         found = foreground_box_sum(signal + background, labels)

@@ -9,6 +9,7 @@ import time
 import warnings
 from pathlib import Path
 
+import luck
 import numpy as np
 import pytest
 import zarr
@@ -27,7 +28,7 @@ from streamer.recording import (
     resume_run,
 )
 
-SEED = random.SystemRandom().randrange(2**32)
+SEED = luck.seed()
 
 
 def record_and_kill(folder: Path, script: str, after_s: float) -> list[int]:

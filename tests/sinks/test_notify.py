@@ -223,7 +223,7 @@ class Told:
 
 
 def until(true: Callable[[], Any]) -> None:
-    deadline_s = time.monotonic() + 30
+    deadline_s = time.monotonic() + 60
     while not true():
         assert time.monotonic() < deadline_s, "it did not come true"
         time.sleep(0.01)

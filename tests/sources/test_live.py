@@ -380,7 +380,7 @@ def hear_a(peer: Peer, kind: type[Kind]) -> Kind:
             return message
 
 
-def wait_until(true: object, seconds: float = 10) -> None:
+def wait_until(true: object, seconds: float = 60) -> None:
     tick = threading.Event()
     for _ in range(int(seconds / 0.01)):
         if true():

@@ -13,7 +13,7 @@ import pytest
 from fake_run import FakeRun, FakeServer
 
 #: Seconds in which whatever is waited for has to come, on a busy machine too.
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 #: Of the picture's pixels, row after row, every so many are looked at.
 THIN = 17
 

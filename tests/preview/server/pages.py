@@ -28,7 +28,7 @@ from streamer.sinks import AnnotatedSink, DecisionsSink, Drawn, FramesSink, RawS
 
 TOKEN = "a-token-of-the-tests"
 PLANE = (48, 64)
-WAIT_S = 40.0
+WAIT_S = 90.0
 LAYERS = ("raw", "denoised", "uncertainty", "segmentation", "trust")
 
 #: A processor's snapshot, see `streamer.preview.snapshot`.

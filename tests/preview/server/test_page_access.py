@@ -316,7 +316,7 @@ def test_the_link_names_no_token_in_a_log(run: Growing, caplog: pytest.LogCaptur
             additional_headers={"Origin": page.http},
             proxy=None,
         ) as socket_:
-            socket_.recv(timeout=10)
+            socket_.recv(timeout=60)
     ours = [
         record.getMessage() for record in caplog.records if record.name.startswith(("uvicorn", "streamer"))
     ]
