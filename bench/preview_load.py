@@ -20,7 +20,7 @@ One run of the real processor with er-denoise-live and er-segment-live, every fr
 hook as fast as it acknowledges (two frames on their way). Blocks without and with viewers take turns; which
 comes first alternates. With: the page's process serves four viewers that take every image at 600x600 with
 segmentation and trust, and one that has asked and never reads. Without: page and viewers are stopped
-(SIGSTOP), so that they take no time at all. Page and viewers have nice +19. **Everything shares this
+(SIGSTOP), so that they take no time at all. Page and viewers have nice +14. **Everything shares this
 machine:** priority decides who waits for a core, not how fast two threads run that share one, and real
 viewers bring computers of their own; so these ratios overstate what the page costs. Latency is `lag_ms` of
 the recording, from the hook's hand-over to the verdict. The first frames of a block are left out. Intervals

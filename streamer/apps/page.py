@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 DEFAULT_PORT = 8765
 #: How much the page gives way to the run (POSIX nice), and what keeps libraries of numbers that are loaded
 #: from then on from starting a thread for each core.
-NICENESS = 19
+NICENESS = 14
 _ONE_THREAD = {
     f"{library}_THREADS": "1"
     for library in ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "NUMBA_NUM", "VECLIB_MAXIMUM", "NUMEXPR_NUM")

@@ -122,18 +122,32 @@ def _plane(image: Path, place: Place) -> NDArray[Any]:
     """One [y, x] plane of the image as it is now."""
     if not chunk_file(image / "0", *place).is_file():  # Zarr would read it as the fill value
         raise SourceError(f"{image}: plane {place} is missing; restore it from a copy")
-    array, is_plain = _array(image, _stamp(image / "0" / "zarr.json"))
-    if not all(at < end for at, end in zip(place, array.shape, strict=False)):
-        raise SourceError(f"{image}: shape {array.shape}, but rows name {place}; restore it from a copy")
-    plane = read_chunk(image / "0", array, place) if is_plain else None
-    return read_plane(image, array, place) if plane is None else plane
+    shape, layout = _layout_of(image, _stamp(image / "0" / "zarr.json"))
+    if not all(at < end for at, end in zip(place, shape, strict=False)):
+        raise SourceError(f"{image}: shape {shape}, but rows name {place}; restore it from a copy")
+    plane = read_chunk(image / "0", layout, place) if layout is not None else None
+    return read_plane(image, open_image(image), place) if plane is None else plane
 
 
 @lru_cache(maxsize=_OPEN_MAX)
-def _array(image: Path, stamp: Stamp) -> tuple[zarr.Array[Any], bool]:
-    """The pixels, and whether they lie as we write them."""
+def _layout_of(image: Path, stamp: Stamp) -> tuple[tuple[int, ...], zarr.Array[Any] | None]:
+    """Shape of the pixels now, and an array like them where they lie as we write them, else None.
+
+    A live image grows with every frame, and zarr-python takes milliseconds to open it: that is done once for
+    all its lengths.
+    """
+    said = dict(_document(image / "0" / "zarr.json"))
+    match said.pop("shape", None):
+        case [int(), int(), int(), int(height), int(width)] as shape:
+            return tuple(shape), _layout(image, json.dumps([said, height, width], sort_keys=True))
+    return open_image(image).shape, None
+
+
+@lru_cache(maxsize=_OPEN_MAX)
+def _layout(image: Path, metadata: str) -> zarr.Array[Any] | None:
+    """The image as it was when it first had this `metadata`, its length left out; None if it is not ours."""
     array = open_image(image)
-    return array, is_ours(array)
+    return array if is_ours(array) else None
 
 
 def _cropped(raw: NDArray[Any], region: Region | None) -> NDArray[Any]:

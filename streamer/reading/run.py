@@ -42,7 +42,7 @@ _UNDER_WAY_S = 10.0
 _AHEAD = 10
 #: A forecast is made anew when the history has grown by one of so many parts or by so many frames, and not
 #: before so long.
-_RENEWED, _RENEWED_FRAMES, RENEWED_S = 50, 20, 5.0
+_RENEWED, _RENEWED_FRAMES, RENEWED_S = 50, 20, 10.0
 
 
 class _Foreseen(NamedTuple):
@@ -234,7 +234,7 @@ class WatchedRun:
         """How long the photons of a view of the guards will last; None where nobody can tell yet.
 
         It is made anew when the history has grown by a fiftieth or by 20 frames, but not more often than
-        every 5 s while the run goes on. Frames are those of the run, of all its views together.
+        every 10 s while the run goes on. Frames are those of the run, of all its views together.
 
         Args:
             view: as in `Curve.view`; of the curve `photons`.

@@ -37,7 +37,7 @@ PLANES_KEPT, PICTURES_KEPT, THUMBNAILS_KEPT = 3, 16, 512
 BOX_STEP = 32
 #: Of one core for live pictures, at most, in time that they really had of it; the rest is the run's. However
 #: long one took, the next one may follow after so long. By whether frames of the run wait.
-SHARE, REST_MAX_S = {False: 0.15, True: 0.015}, {False: 1.0, True: 2.0}
+SHARE, REST_MAX_S = {False: 0.15, True: 0.008}, {False: 1.0, True: 2.0}
 
 Value = TypeVar("Value")
 

@@ -19,7 +19,7 @@ _POLL_MS = 200
 BEHIND_AFTER = 3
 #: After a snapshot of a run that is behind: it needs the machine more than its viewers do, and of all that
 #: come meanwhile the newest is kept.
-BEHIND_S = 0.4
+BEHIND_S = 0.9
 
 
 class Publisher:

@@ -37,7 +37,7 @@ PATIENCE_S = 3.0
 #: The first pages are served before what only forecasts need is loaded.
 WARM_AFTER_S = 1.0
 #: Least time between two looks at a run whose frames wait: it needs the machine more than its viewers do.
-BEHIND_S = 0.5
+BEHIND_S = 0.9
 
 _OVER = ("stopped", "finished", "failed")
 _CLOSED = ("stopped", "finished", "left")
