@@ -30,7 +30,7 @@ INTERVAL_S, FULL_LENGTH = 4.6, 5480
 ONSETS, AFTER_LEARNING, AFTER_ALL_LEARNED = 8, 24, 40
 #: Height and width of the fields: small ones for what happens at once; larger ones for all guards, and for
 #: bleaching; for runs of full length about the smallest fields of Rahm et al., 7.5 x 10 um. In smaller ones
-#: half of the structure may wander out of view in seven hours, and `photons` takes that for lost light.
+#: half of the structure may wander out of view in seven hours, and the estimate of light wanders by a third.
 SMALL_PX, LARGE_PX, LONG_PX = 200, 300, 400
 #: Stage jump of `move`, pixels.
 JUMP_PX = 120

@@ -23,6 +23,8 @@ from streamer.simulation import foreground_box_sum
 Image = NDArray[np.float32]
 
 PROFILE = "simulated_sted"
+#: Raised when guards judge otherwise with the same thresholds: runs judged before are then left out.
+JUDGED = 2
 #: Guards that look at predictions and labels for their baseline only; the first two ask for stops by default.
 BY_PHOTONS = ("signal_map", "photons", "bleaching", "health")
 #: Of those, the ones that take a baseline from labels.
@@ -52,11 +54,11 @@ class Study:
         return tuple(guard for guard in self.composer.guards(planned=FULL_LENGTH) if guard.name in names)
 
     def thresholds(self, names: Sequence[str] | None = None) -> str:
-        """A hash of the thresholds of some guards, or of all, and of the networks."""
+        """A hash of the thresholds of some guards, or of all, of how they judge, and of the networks."""
         said = self.composer.profile.guards.model_dump(mode="json")
         chosen = {name: value for name, value in said.items() if names is None or name in names}
         models = (self.composer.models.denoiser, self.composer.models.segmenter)
-        told = [chosen, *(model.package.hashes() for model in models)]
+        told = [JUDGED, chosen, *(model.package.hashes() for model in models)]
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -13,15 +13,13 @@ from streamer.core import Frame, Result, Status, Verdict
 from streamer.guards.base import not_judged
 from streamer.guards.causes import Cause, Change, Shape, cause_of, change_since, shape_of
 from streamer.guards.history import History, added, nothing, points
-from streamer.guards.light import MEMORY, Light, Tiles, light_of, remembered
+from streamer.guards.light import MEMORY, Light, Tiles, light_of, remembered, start_and_now, tiles_lit
 from streamer.guards.outlook import against_floor, because, in_sight
-from streamer.guards.shared import drawn_tiles, is_finite, photons_in_tiles
+from streamer.guards.shared import drawn_tiles, is_finite, photons_in_halves, photons_in_tiles
 from streamer.metrics.decay import FRAMES_MIN, forecast
 
 #: Frames that the present level is a mean of, and frames before them that a fall at once is measured from.
 PRESENT, BEFORE = 5, 8
-#: Frames over which area and sharpness are averaged, at the start and now.
-SHAPE_FRAMES = 10
 #: A change at once is one of this share, in two frames that follow each other, and of so many errors; a small
 #: field whose structure moves changes by a third from frame to frame.
 AT_ONCE, CERTAIN = 0.5, 6.0
@@ -44,6 +42,7 @@ class BleachingState:
         last: [frame, 2] photons per foreground box and its variance, of the last frames.
         shapes: frames in `shape_start`.
         shape_start, shape_now: see `streamer.guards.causes`; means over the first and the last frames.
+        lit_start, lit_now: see `Light.lit`; means over the same frames.
         clear: share of the start's light when it last stood clear of the background, as `shape_now` was made.
         history: see `streamer.guards.history`; of the photons per foreground box.
         judged, fitted: frames judged since the last fall at once, and how many they were at the newest fit.
@@ -62,6 +61,8 @@ class BleachingState:
     shapes: int
     shape_start: Shape
     shape_now: Shape
+    lit_start: float
+    lit_now: float
     clear: float
     history: History
     judged: int
@@ -141,6 +142,8 @@ class Bleaching:
             shapes=0,
             shape_start=np.zeros(3),
             shape_now=np.zeros(3),
+            lit_start=0.0,
+            lit_now=0.0,
             clear=1.0,
             history=nothing(),
             judged=0,
@@ -154,26 +157,27 @@ class Bleaching:
         """Judge one result; `measured` is photons per foreground box, `limit` the floor."""
         if not is_finite(result):
             return state, not_judged(self.name)
-        tiles, before = photons_in_tiles(result), state.recent
+        tiles, before, halves = photons_in_tiles(result), state.recent, photons_in_halves(result)
         state = replace(_timed(state, result.frame), seen=state.seen + 1, recent=remembered(tiles, before))
         if state.seen <= MEMORY:
             return state, self._say("pass", None, "finding out where it is bright, before the baseline")
         if state.medians.size < self.baseline_frames:
-            return self._learn(state, tiles, before, drawn_tiles(result))
-        light = light_of(tiles, before, round(state.drawn.mean()), self.read_noise_e)
+            return self._learn(state, halves, before, tiles[drawn_tiles(result)])
+        bright = tiles_lit(float(state.drawn.mean()), state.lit_start, state.lit_now, tiles.size)
+        light = light_of(halves, before, bright, self.read_noise_e)
         state = self._followed(state, light, result.frame.seq)
         if light.stands_clear:
             shape = shape_of(result.photons, tiles, light.background, self.read_noise_e)
-            state = replace(_shaped(state, shape), clear=_present(state)[0] / float(state.medians.mean()))
+            clear = _present(state)[0] / float(state.medians.mean())
+            state = replace(_shaped(state, shape, light.lit), clear=clear)
         return state, self._verdict(state, result.frame)
 
     def _learn(
-        self, state: BleachingState, tiles: Tiles, before: Tiles, drawn: NDArray[np.bool_]
+        self, state: BleachingState, halves: Tiles, before: Tiles, foreground: NDArray[np.float64]
     ) -> tuple[BleachingState, Verdict]:
         """Add a frame to the baseline, unless it shows no foreground."""
-        foreground = tiles[drawn]
         enough = foreground.size >= self.tiles_min
-        light = light_of(tiles, before, foreground.size, self.read_noise_e) if enough else None
+        light = light_of(halves, before, foreground.size, self.read_noise_e) if enough else None
         if light is None or not light.stands_clear:
             return state, self._say("flag", None, "no foreground yet from which to take a baseline")
         state = replace(
@@ -283,15 +287,12 @@ def _timed(state: BleachingState, frame: Frame) -> BleachingState:
     return state
 
 
-def _shaped(state: BleachingState, shape: Shape) -> BleachingState:
-    """The means of area and sharpness with a frame more."""
-    shapes = min(state.shapes + 1, SHAPE_FRAMES)
-    now = state.shape_now + (shape - state.shape_now) / shapes
+def _shaped(state: BleachingState, shape: Shape, lit: int) -> BleachingState:
+    """The means of area, sharpness and lit tiles with a frame more."""
+    shapes, start, now = start_and_now(state.shapes, state.shape_start, state.shape_now, shape)
+    _, lit_start, lit_now = start_and_now(state.shapes, state.lit_start, state.lit_now, lit)
     return replace(
-        state,
-        shapes=shapes,
-        shape_now=now,
-        shape_start=now if state.shapes < SHAPE_FRAMES else state.shape_start,
+        state, shapes=shapes, shape_start=start, shape_now=now, lit_start=lit_start, lit_now=lit_now
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,25 +19,71 @@ DARKEST = 0.2
 MEMORY = 3
 #: Bright tiles stand clear of the background when above it by so many standard errors.
 CLEAR = 5.0
+#: Frames over which the look of the light is averaged, at the start and now.
+SHAPE_FRAMES = 10
+#: How far the number of bright tiles follows structure that leaves and comes; where less than the first share
+#: is left, what is gone counts as lost light.
+LIT_LEAST, LIT_MOST = 0.25, 4.0
+#: Steps in which the brightness of what is lit is found; it hardly changes after four.
+_STEPS = 5
+
+#: A mean over frames: a number or an array.
+Mean = TypeVar("Mean", float, NDArray[np.float64])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Light:
-    """One frame's light: counts of bright tiles, background photons per tile, variance of that mean."""
+class Half:
+    """The light in one half of the pixels, in tiles that the other half chose.
 
-    bright: NDArray[np.float64]
+    Attributes:
+        tiles: how many are bright.
+        photons: counted in them.
+        background: photons per tile.
+        variance: of the background, which is a mean.
+    """
+
+    tiles: int
+    photons: float
     background: float
     variance: float
 
     @property
     def level(self) -> float:
         """Photons per bright tile above background."""
-        return float(self.bright.mean()) - self.background
+        return self.photons / self.tiles - self.background
+
+    @property
+    def error_squared(self) -> float:
+        """Variance of the level by photon counting."""
+        return max(self.photons, 0.0) / self.tiles**2 + self.variance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Light:
+    """One frame's light.
+
+    Attributes:
+        halves: of its pixels, like the colours of a chessboard.
+        lit: tiles that are at least half as bright as the median of those, see `_lit`.
+    """
+
+    halves: tuple[Half, Half]
+    lit: int
+
+    @property
+    def level(self) -> float:
+        """Photons per bright tile above background."""
+        return sum(half.level for half in self.halves)
+
+    @property
+    def background(self) -> float:
+        """Photons per tile."""
+        return sum(half.background for half in self.halves)
 
     @property
     def error(self) -> float:
         """Standard error of the level by photon counting."""
-        return math.sqrt(max(float(self.bright.mean()), 0.0) / self.bright.size + self.variance)
+        return math.sqrt(sum(half.error_squared for half in self.halves))
 
     @property
     def stands_clear(self) -> bool:
@@ -44,26 +91,73 @@ class Light:
         return self.level > CLEAR * self.error
 
 
-def light_of(tiles: Tiles, before: Tiles, bright: int, read_noise_e: float) -> Light:
-    """Sort the [tile y, tile x] photons of a frame by how bright the tiles were before.
+def light_of(halves: Tiles, before: Tiles, bright: int, read_noise_e: float) -> Light:
+    """Sort the tiles of a frame by how bright they are, and were before.
 
-    Nothing of the frame itself chooses its tiles, so that chance does not choose bright ones.
+    What one half of the pixels, with the frames before, says is bright or dark is measured in the other half,
+    so that chance does not choose bright tiles, and structure may move by any distance from frame to frame.
 
     Args:
-        tiles: photons now.
-        before: of the frames before, as `remembered`.
+        halves: [2, tile y, tile x] photons now in the two halves of the pixels.
+        before: [tile y, tile x] photons of the frames before, as `remembered`.
         bright: how many tiles are foreground.
         read_noise_e: of the camera, per pixel.
     """
-    dark = tiles[before <= np.quantile(before, DARKEST)]
-    background = max(float(dark.mean()), 0.0)
-    return Light(
-        bright=tiles[before >= np.partition(before, -bright, axis=None)[-bright]],
-        background=background,
-        variance=(background + (BOX * read_noise_e) ** 2) / dark.size,
+    sides = (
+        _half(halves[0], 2.0 * halves[1] + before, bright, read_noise_e),
+        _half(halves[1], 2.0 * halves[0] + before, bright, read_noise_e),
     )
+    return Light(halves=sides, lit=_lit(halves.sum(axis=0) + before, bright))
+
+
+def _half(tiles: Tiles, chosen_by: Tiles, bright: int, read_noise_e: float) -> Half:
+    dark = tiles[chosen_by <= np.quantile(chosen_by, DARKEST)]
+    background = max(float(dark.mean()), 0.0)
+    brightest = tiles[chosen_by >= np.partition(chosen_by, -bright, axis=None)[-bright]]
+    return Half(
+        tiles=brightest.size,
+        photons=float(brightest.sum()),
+        background=background,
+        variance=(background + 0.5 * (BOX * read_noise_e) ** 2) / dark.size,
+    )
+
+
+def _lit(tiles: Tiles, bright: int) -> int:
+    """Tiles brighter than half of L, where L is the median of just these: the same for any brightness.
+
+    L is looked for from above, from the median of the brightest half of `bright` tiles.
+    """
+    falling = np.sort(tiles, axis=None)[::-1]
+    above = falling - falling[-max(round(DARKEST * falling.size), 1) :].mean()
+    found = max(bright // 2, 1)
+    for _ in range(_STEPS):
+        median = float(np.median(above[:found]))
+        found = max(int(np.searchsorted(-above, -median / 2)), 1)
+    return found
+
+
+def tiles_lit(drawn: float, start: float, now: float, of: int) -> int:
+    """How many tiles are to be called bright: as many as were drawn, scaled as the lit ones have become more.
+
+    Without it, structure that wanders out of view would look like light that fades. The scale comes from
+    frames before, so that chance does not choose.
+
+    Args:
+        drawn: tiles that the network drew at the start.
+        start, now: `Light.lit` at the start and now.
+        of: tiles of a frame.
+    """
+    share = now / start if start > 0 else 1.0
+    return min(max(round(drawn * min(max(share, LIT_LEAST), LIT_MOST)), 1), of)
 
 
 def remembered(tiles: Tiles, before: Tiles) -> Tiles:
     """The frames so far, older ones fading, with one more; `before` is empty at the start."""
     return before + (tiles - before) / MEMORY if before.size else tiles
+
+
+def start_and_now(frames: int, start: Mean, now: Mean, newest: Mean) -> tuple[int, Mean, Mean]:
+    """Number of frames, and means over the first and the last `SHAPE_FRAMES` of them, with one frame more."""
+    count = min(frames + 1, SHAPE_FRAMES)
+    now = now + (newest - now) / count
+    return count, now if frames < SHAPE_FRAMES else start, now

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from streamer.core import Result, Status, Verdict
 from streamer.guards.base import not_judged
-from streamer.guards.light import MEMORY, Light, Tiles, light_of, remembered
-from streamer.guards.shared import BOX, drawn_tiles, is_finite, photons_in_tiles
+from streamer.guards.light import MEMORY, Half, Light, Tiles, light_of, remembered, start_and_now, tiles_lit
+from streamer.guards.shared import BOX, drawn_tiles, is_finite, photons_in_halves, photons_in_tiles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -25,6 +25,8 @@ class PhotonsState:
         drawn: tiles that the network drew, one number per baseline frame.
         medians: median photons of the drawn tiles, one per baseline frame.
         levels: photons per bright tile above background, one per baseline frame.
+        looks: frames in `lit_start`.
+        lit_start, lit_now: see `Light.lit`; means over the first and the last frames.
         evidence: log evidence against "enough light", 0 or more.
     """
 
@@ -33,6 +35,9 @@ class PhotonsState:
     drawn: NDArray[np.int64]
     medians: NDArray[np.float64]
     levels: NDArray[np.float64]
+    looks: int
+    lit_start: float
+    lit_now: float
     evidence: float
 
 
@@ -40,24 +45,25 @@ class PhotonsState:
 class Photons:
     """Tests whether the expected photons per foreground box are still at the model's floor.
 
-    What is summed: the tiles that were brightest in the frames before, as many as the network drew at
-    baseline, less the background of those that were darkest. Nothing of the present frame, neither its
-    drawing nor a threshold, chooses its tiles, so that fading is seen in full, and chance does not choose
-    bright ones. The memory of a few frames follows structure that moves or drifts. Baseline: the first
+    What is summed: the brightest tiles, as many as the network drew at baseline, scaled as the lit ones have
+    become fewer or more since (`tiles_lit`), less the background of the darkest. Photons of one half of the
+    pixels, black and white as on a chessboard, with a memory of the frames before, choose the tiles in which
+    the other half is counted, and the other way round. So neither its drawing nor a threshold nor chance
+    chooses bright tiles, fading is seen in full, and structure may move, leave and come. Baseline: the first
     `baseline_frames` frames in which the network drew structure that stands clear of the background; a dark
     start does not count. `measured` is the median box sum of the drawn tiles at baseline x (bright tiles now
     / at baseline).
 
     Test. Null hypothesis: in every frame the bright tiles expect at least the photons that belong to `floor`
     less `tolerance`, which is granted to changes in how much structure is in view and to the baseline's own
-    error. Under it the Poisson likelihood ratio for an expectation lower by `drop` is an e-value: each frame
-    multiplies the evidence by at most 1 on average. (It is tempered by 1 / dispersion for the counting error
-    of the background and for read noise, which keeps that in the normal approximation.) A run is rejected
-    when, from any start on, evidence passes planned_frames / false_alarm_rate: by Ville's inequality that
-    happens to one start with probability false_alarm_rate / planned_frames, and by the union over starts to
-    the run with at most `false_alarm_rate` (CUSUM form; Shin, Ramdas, Rinaldo, "E-detectors", 2022). Evidence
-    is capped there, so that light which returns is believed at once. Flagged: the present estimate alone is
-    below the floor.
+    error. Under it the Poisson likelihood ratio for an expectation lower by `drop` is an e-value in each
+    half, and so is their mean: each frame multiplies the evidence by at most 1 on average. (It is tempered by
+    1 / dispersion for the counting error of the background and for read noise, which keeps that in the normal
+    approximation.) A run is rejected when, from any start on, evidence passes planned_frames /
+    false_alarm_rate: by Ville's inequality that happens to one start with probability false_alarm_rate /
+    planned_frames, and by the union over starts to the run with at most `false_alarm_rate` (CUSUM form; Shin,
+    Ramdas, Rinaldo, "E-detectors", 2022). Evidence is capped there, so that light which returns is believed
+    at once. Flagged: the present estimate alone is below the floor.
 
     Attributes:
         floor: photons per foreground box that the model needs, as in its trained_photons range.
@@ -90,6 +96,9 @@ class Photons:
             drawn=np.zeros(0, np.int64),
             medians=np.zeros(0),
             levels=np.zeros(0),
+            looks=0,
+            lit_start=0.0,
+            lit_now=0.0,
             evidence=0.0,
         )
 
@@ -97,20 +106,21 @@ class Photons:
         """Judge one result; `measured` is photons per foreground box, `limit` the floor."""
         if not is_finite(result):
             return state, not_judged(self.name)
-        tiles, before = photons_in_tiles(result), state.recent
+        tiles, before, halves = photons_in_tiles(result), state.recent, photons_in_halves(result)
         state = replace(state, seen=state.seen + 1, recent=remembered(tiles, before))
         if state.seen <= MEMORY:
             return state, self._say("pass", None, "finding out where it is bright, before the baseline")
         if state.medians.size < self.baseline_frames:
-            return self._learn(state, tiles, before, drawn_tiles(result))
-        return self._test(state, self._light(tiles, before, round(state.drawn.mean())))
+            return self._learn(state, halves, before, tiles[drawn_tiles(result)])
+        bright = tiles_lit(float(state.drawn.mean()), state.lit_start, state.lit_now, tiles.size)
+        return self._test(state, light_of(halves, before, bright, self.read_noise_e))
 
     def _learn(
-        self, state: PhotonsState, tiles: Tiles, before: Tiles, drawn: NDArray[np.bool_]
+        self, state: PhotonsState, halves: Tiles, before: Tiles, foreground: NDArray[np.float64]
     ) -> tuple[PhotonsState, Verdict]:
         """Add a frame to the baseline, unless it shows no foreground."""
-        foreground = tiles[drawn]
-        light = self._light(tiles, before, foreground.size) if foreground.size >= self.tiles_min else None
+        enough = foreground.size >= self.tiles_min
+        light = light_of(halves, before, foreground.size, self.read_noise_e) if enough else None
         if light is None or not light.stands_clear:
             return state, self._say("flag", None, "no foreground yet from which to take a baseline")
         median = float(np.median(foreground))
@@ -129,10 +139,10 @@ class Photons:
         median, level = float(state.medians.mean()), float(state.levels.mean())
         gained = self._log_e_value(light, level * self.floor / median)
         state = replace(state, evidence=min(max(0.0, state.evidence + gained), self._threshold))
+        if light.stands_clear:
+            looks, start, now = start_and_now(state.looks, state.lit_start, state.lit_now, light.lit)
+            state = replace(state, looks=looks, lit_start=start, lit_now=now)
         return state, self._verdict(state.evidence, median, max(light.level / level, 0.0), light.background)
-
-    def _light(self, tiles: Tiles, before: Tiles, bright: int) -> Light:
-        return light_of(tiles, before, bright, self.read_noise_e)
 
     @property
     def _threshold(self) -> float:
@@ -143,11 +153,15 @@ class Photons:
 
         `at_floor` is the expectation per bright tile above background that belongs to the floor.
         """
-        tiles, tolerated = light.bright.size, (1.0 - self.tolerance) * at_floor
-        expected = tiles * (tolerated + light.background)
-        lower = tiles * (tolerated * (1.0 - self.drop) + light.background)
-        noise = tiles * (BOX * self.read_noise_e) ** 2 + tiles**2 * light.variance
-        gained = float(light.bright.sum()) * math.log(lower / expected) + expected - lower
+        first, second = (self._log_e_value_of(half, at_floor / 2.0) for half in light.halves)
+        return float(np.logaddexp(first, second)) - math.log(2.0)
+
+    def _log_e_value_of(self, half: Half, at_floor: float) -> float:
+        tiles, tolerated = half.tiles, (1.0 - self.tolerance) * at_floor
+        expected = tiles * (tolerated + half.background)
+        lower = tiles * (tolerated * (1.0 - self.drop) + half.background)
+        noise = tiles * 0.5 * (BOX * self.read_noise_e) ** 2 + tiles**2 * half.variance
+        gained = half.photons * math.log(lower / expected) + expected - lower
         return gained / (1.0 + noise / expected)
 
     def _verdict(self, evidence: float, median: float, retention: float, background: float) -> Verdict:

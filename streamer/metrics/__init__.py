@@ -15,7 +15,7 @@ from streamer.metrics.boxes import (
 )
 from streamer.metrics.noise import noise_ratio
 from streamer.metrics.similarity import ssim, ssim_map
-from streamer.metrics.tiles import all_finite, foreground_tiles, tile_sums
+from streamer.metrics.tiles import all_finite, foreground_tiles, tile_halves, tile_sums
 from streamer.metrics.warp import warp, warp_labels
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "signal_map",
     "ssim",
     "ssim_map",
+    "tile_halves",
     "tile_sums",
     "warp",
     "warp_labels",

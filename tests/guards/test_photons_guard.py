@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import luck
 import numpy as np
 import pytest
 from scipy.stats import binom
@@ -33,8 +34,7 @@ def poisson_runs(level: float, runs: int, frames: int, rng: np.random.Generator)
 
 
 def fresh_generator() -> np.random.Generator:
-    seed = int(np.random.default_rng().integers(2**31))
-    print(f"seed {seed}")
+    seed = luck.seed()
     return np.random.default_rng(seed)
 
 
@@ -131,3 +131,38 @@ def test_it_speaks_of_photons_floor_and_start() -> None:
     assert last.meaning.startswith("signal is gone: ")
     assert "photons per foreground box against a floor of 8 (" in last.meaning
     assert last.limit == 8.0
+
+
+def retracting(keep: float, light: float) -> list[Result]:
+    """From frame 25 on structure is left in the share `keep` of the field only, and of its light `light`."""
+    rng = np.random.default_rng(luck.seed())
+    exposure = Scene(SceneSettings(seed=9, shape_yx=SHAPE)).expose(0, 0.0, LOW_DOSE)
+    edge = round(keep * SHAPE[1])
+    half = SHAPE[1] // 2  # both halves are alike, so that what is left is as bright as what has gone
+    whole, drawn = (
+        np.concatenate([image[:, :half], image[:, half - 1 :: -1]], axis=1)
+        for image in (exposure.signal, exposure.labels)
+    )
+    left, labels = whole.copy(), drawn.copy()
+    left[:, edge:], labels[:, edge:] = 0.0, 0
+    results = []
+    for seq in range(60):
+        signal = whole if seq < 25 else left * np.float32(light)
+        counts = rng.poisson(signal + exposure.background).astype(np.uint16)
+        results.append(as_result(seq, counts, drawn if seq < 25 else labels))
+    return results
+
+
+@pytest.mark.parametrize("keep", [0.7, 0.45])
+def test_structure_that_leaves_is_not_light_that_fades(keep: float) -> None:
+    verdicts = run(PHOTONS, iter(retracting(keep, 1.0)))
+    assert {verdict.status for verdict in verdicts[40:]} == {"pass"}
+    assert verdicts[-1].values["retention"] == pytest.approx(1.0, abs=0.2)
+
+
+def test_structure_that_leaves_does_not_hide_light_that_fades() -> None:
+    assert run(PHOTONS, iter(retracting(0.45, 0.2)))[-1].status == "reject"
+
+
+def test_a_field_of_which_nearly_nothing_is_left_is_rejected() -> None:
+    assert run(PHOTONS, iter(retracting(0.015, 1.0)))[-1].status == "reject"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streamer.metrics import all_finite, foreground_tiles, tile_sums
+from streamer.metrics import all_finite, foreground_tiles, tile_halves, tile_sums
 
 
 def added(values: np.ndarray, size: int) -> np.ndarray:
@@ -40,3 +40,12 @@ def test_a_value_that_is_not_finite_is_found(value: float) -> None:
         bad = image.copy()
         bad.ravel()[place] = value
         assert not all_finite(bad)
+
+
+def test_halves_are_the_colours_of_a_chessboard_and_add_up() -> None:
+    image = np.random.default_rng(2).poisson(0.4, (53, 41)).astype(np.float32)
+    white = np.add.outer(np.arange(53), np.arange(41)) % 2 == 1
+    halves = tile_halves(image)
+    np.testing.assert_array_equal(halves[0], tile_sums(image * ~white))
+    np.testing.assert_array_equal(halves[1], tile_sums(image * white))
+    np.testing.assert_array_equal(halves.sum(axis=0), tile_sums(image))
