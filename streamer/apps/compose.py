@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 import streamer
 from streamer import calibration as guard_calibration
-from streamer.apps.judges import guards_of
-from streamer.core import Calibration, Decision, Frame, Result, Verdict
+from streamer.apps.judges import guards_of, responses_of
+from streamer.core import Calibration, Decision, Frame, Provisional, Result, Verdict
 from streamer.engines import Precision
 from streamer.errors import PackageError, ProfileError
 from streamer.guards import Guard, warm_up
@@ -153,10 +153,10 @@ class Composer:
     Args:
         profile: thresholds, reactions, calibration.
         models: the networks.
-        calibration: grey levels to photons; None takes the profile's.
+        calibration: grey levels to photons; None takes the profile's. Where that knows none either, the
+            networks give a preview, and guards that need photons are off.
 
     Raises:
-        ProfileError: there is no calibration, and every network and guard of this version needs photons.
         PackageError: the denoiser does not say which photon range it was trained on.
     """
 
@@ -168,13 +168,15 @@ class Composer:
         calibration: Calibration | None = None,
     ) -> None:
         self.profile, self.models = profile, models
-        self.calibration = calibration or _calibration_of(profile)
+        self.calibration: Calibration | Provisional = calibration or profile.calibration() or Provisional()
+        #: Why guards that need photons are off, and the cure; empty where they are on.
+        self.why_off = profile.uncalibrated if isinstance(self.calibration, Provisional) else ""
         #: Detection channels that a frame is cut into; none where it is not cut.
         self.channels = profile.detector.channels if profile.detector.splits else ()
         self._trained = _trained_range(models.denoiser.package)
         self._reactions = {
             **profile.policy.model_dump(exclude={"planned_frames"}),
-            "responses": profile.guards.actions.model_dump(),
+            "responses": responses_of(profile, self.why_off),
             "knobs": profile.control.knobs,
             "pause_s": profile.control.pause_s,
         }
@@ -207,8 +209,8 @@ class Composer:
         halver = Halver(
             Partner(network_for=denoiser, size_multiple=denoiser.package.size_multiple),
             Partner(network_for=segmenter, size_multiple=segmenter.package.size_multiple),
-            every=self.profile.guards.halves.every_frames,
-            read_noise_e=self.calibration.read_noise_e,
+            every=0 if self.why_off else self.profile.guards.halves.every_frames,
+            read_noise_e=self._read_noise_e,
             state=start.halves,
         )
         return Stages(
@@ -251,11 +253,17 @@ class Composer:
         """
         return guards_of(
             self.profile,
-            read_noise_e=self.calibration.read_noise_e,
+            read_noise_e=self._read_noise_e,
             trained=self._trained,
             planned=planned,
             channels=max(1, len(self.channels)),
+            why_off=self.why_off,
         )
+
+    @property
+    def _read_noise_e(self) -> float:
+        """0 where nobody knows it, and nobody looks at it."""
+        return 0.0 if isinstance(self.calibration, Provisional) else self.calibration.read_noise_e
 
     def warm_up(self, shape_yx: tuple[int, int]) -> None:
         """Compile networks and kernels, so that the first real frame need not wait for them.
@@ -331,17 +339,6 @@ def catch_up(stages: Stages, frames: Iterable[Frame]) -> None:
     """
     again = stages.as_arguments() | {"turns": stages.turns.again}
     process(frames, record=lambda frame: None, sinks=(), lag=lambda frame: (0.0, 0), **again)
-
-
-def _calibration_of(profile: HardwareProfile) -> Calibration:
-    calibration = profile.calibration()
-    if calibration is None:
-        raise ProfileError(
-            f"{profile.name}: [detector.calibration] gain_e_per_adu, offset_adu and read_noise_e are not all "
-            "known, and grey levels are no photons, on which networks and guards work; measure them "
-            "(`streamer calibrate PROFILE --photon-transfer --flat FLAT --dark DARK`) and state them there"
-        )
-    return calibration
 
 
 def _trained_range(denoiser: ModelPackage) -> tuple[float, float]:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
+from streamer.apps.judges import off_in_words, responses_of, spread_in_words
 from streamer.package import ModelPackage
 from streamer.profile import HardwareProfile, Knob, Laser
 from streamer.wire import Hello
@@ -79,6 +80,7 @@ def preflight(
         _calibration(profile),
         *([_trained(denoiser)] if denoiser else []),
         *_guards(profile, core),
+        *(_spread(profile, denoiser) if denoiser else ()),
     )
 
 
@@ -243,8 +245,7 @@ def _laser(laser: Laser, stated_uw: float | None, knob: Knob | None) -> Check:
 
 def _calibration(profile: HardwareProfile) -> Check:
     if (found := profile.calibration()) is None:
-        words = "unknown; state gain, offset and read noise in [detector.calibration], guards need photons"
-        return Check("calibration", "fail", words)
+        return Check("calibration", "warn", off_in_words(profile.uncalibrated))
     if profile.detector.kind == "counting":
         return Check("calibration", "pass", "the detector counts photons")
     words = (
@@ -273,16 +274,22 @@ def _guards(profile: HardwareProfile, core: _Core) -> Iterator[Check]:
     if profile.detector.channels and not profile.detector.splits:
         words = "frames are not cut: measure the region_px that are unknown"
         yield Check("splitter", "warn", words)
-    stops = profile.guards.actions.asking_for("stop")
+    asking = profile.guards.actions.asking_for("stop")
+    stops = [guard for guard in asking if guard in responses_of(profile, profile.uncalibrated)]
     if profile.policy.dry_run or not stops:
-        why = (
-            "[policy] dry_run = true"
-            if profile.policy.dry_run
-            else 'no reaction in [guards.actions] is "stop"'
-        )
+        why = 'no reaction in [guards.actions] is "stop"'
+        if profile.policy.dry_run:
+            why = "[policy] dry_run = true"
+        elif asking:
+            why = "those that may are off, see calibration"
         yield Check("stop", "warn", f"no guard will stop this run: {why}")
     else:
         yield Check("stop", "pass", f"on {' and '.join(stops)}")
+
+
+def _spread(profile: HardwareProfile, denoiser: ModelPackage) -> Iterator[Check]:
+    if words := spread_in_words(profile, denoiser.id):
+        yield Check("guard consistency", "warn", words)
 
 
 def _size(n_bytes: float) -> str:

@@ -326,6 +326,7 @@ def _record(
         pixel_nm=info.pixel_nm,
         dose=ledger.step,
         channels=composer.channels,
+        with_trust=not composer.why_off,
         resumed=session.resumed,
         decisions=decisions,
         further=further,

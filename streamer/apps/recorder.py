@@ -36,6 +36,7 @@ def open_recorder(
     pixel_nm: float | None,
     dose: Dose,
     channels: Sequence[Channel] = (),
+    with_trust: bool = True,
     resumed: Resumed | None = None,
     decisions: DecisionsSink | None = None,
     further: Sequence[Sink] = (),
@@ -48,6 +49,7 @@ def open_recorder(
         pixel_nm: size of a pixel in the specimen, None if unknown.
         dose: light of a frame and dose so far by laser line, asked once a frame, in their order.
         channels: into which each frame is split.
+        with_trust: draw how far photons support each pixel; not where nobody knows what a photon is.
         resumed: the state in which an earlier session left the recording.
         decisions: where decisions go; given by who has more to write there.
         further: see an outcome after its row stands. One that answers the hook must be the last: with the
@@ -59,7 +61,8 @@ def open_recorder(
         interval_s=profile.frame_ms / 1e3 if profile.frame_ms else None,
     )
     said = profile.guards.signal_map
-    supported = partial(trust, background_max=said.background_max, signal_min=said.signal_min)
+    trusted = partial(trust, background_max=said.background_max, signal_min=said.signal_min)
+    supported = trusted if with_trust else None
     raw = RawSink(run, scale, resumed.parts if resumed else None)
     annotated = AnnotatedSink(
         run,
@@ -74,14 +77,19 @@ def open_recorder(
 
 
 def _draw(
-    result: Result, *, channels: Sequence[Channel], supported: Callable[[Result], NDArray[np.uint8]]
+    result: Result,
+    *,
+    channels: Sequence[Channel],
+    supported: Callable[[Result], NDArray[np.uint8]] | None,
 ) -> Drawn:
     """What is recorded of a result, as it lies in the first detection channel."""
     images = {"denoised": result.denoised}
     if result.uncertainty is not None:
         images["uncertainty"] = result.uncertainty
-    images["trust"] = trust_probability(result)
-    labels = {"segmentation": result.labels, "trust": supported(result)}
+    labels = {"segmentation": result.labels}
+    if supported is not None:
+        images["trust"] = trust_probability(result)
+        labels["trust"] = supported(result)
     return Drawn(
         images=dict(zip(images, registered(result, tuple(images.values()), channels), strict=True)),
         labels=dict(zip(labels, registered(result, tuple(labels.values()), channels), strict=True)),

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from streamer.apps import compose
 from streamer.apps.compose import ModelSettings
+from streamer.apps.judges import off_in_words, spread_in_words
 from streamer.apps.recorded import models_as_recorded, recorded_plan, recorded_profile
 from streamer.apps.recorder import open_recorder
 from streamer.apps.summary import Summary, Tally
@@ -141,6 +142,10 @@ def replay(
     profile = compose.with_calibration(settings.calibration, profile, models)
     calibration = _calibration(settings, profile, recording, before)
     composer = compose.Composer(profile, models, calibration=calibration)
+    if composer.why_off:
+        on_words([f"calibration: {off_in_words(composer.why_off)}"])
+    elif doubt := spread_in_words(profile, models.denoiser.package.id):
+        on_words([f"guard consistency: {doubt}"])
     composer.warm_up(recording.shape)
     planned = recorded_plan(before) if before else len(recording)
     pixel_nm = settings.pixel_nm or recording.pixel_nm or profile.pixel_nm
@@ -159,6 +164,7 @@ def replay(
         pixel_nm=pixel_nm,
         dose=composer.ledger().step,
         channels=composer.channels,
+        with_trust=not composer.why_off,
         further=(tally, verdicts),
     )
     with Watched(run.path, "replay", watching, on_words) as watched:
@@ -207,10 +213,13 @@ def _calibration(
     """What turns these grey levels into photons; None leaves it to the profile."""
     shift = _shift(recording, before)
     known = profile.calibration()
-    if before is not None and settings.profile is None:
+    if before is not None and settings.profile is None and "provisional" not in before.calibration:
         known = Calibration(**before.calibration)
         known = replace(known, offset_adu=known.offset_adu - shift)
     if known is None:
+        if settings.offset_adu is not None:
+            told = f"--offset {settings.offset_adu:g} is not enough"
+            raise UsageError(f"{told}: {profile.uncalibrated}, or leave out --offset")
         return None
     offset_adu = known.offset_adu if settings.offset_adu is None else settings.offset_adu
     return replace(known, offset_adu=offset_adu + shift)

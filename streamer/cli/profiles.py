@@ -70,7 +70,10 @@ def check(
     Example: streamer profiles check hardware_profiles/rig2.toml
     """
     for name in profiles:
-        typer.echo(f"{load_profile(name).name}: sound")
+        profile = load_profile(name)
+        typer.echo(f"{profile.name}: sound")
+        if profile.uncalibrated:
+            typer.echo(f"{profile.name}: {profile.uncalibrated}", err=True)
 
 
 @app.command("dose")

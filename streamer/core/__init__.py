@@ -1,6 +1,6 @@
 """The words of the product: frame, result, verdict, decision, outcome. No behaviour beyond them."""
 
-from streamer.core.calibration import Calibration
+from streamer.core.calibration import Calibration, Provisional
 from streamer.core.frame import CameraMode, Frame
 from streamer.core.judgement import CONTINUE, Action, Decision, Status, Verdict
 from streamer.core.outcome import Outcome
@@ -14,6 +14,7 @@ __all__ = [
     "Decision",
     "Frame",
     "Outcome",
+    "Provisional",
     "Result",
     "Status",
     "Verdict",

@@ -15,6 +15,7 @@ from streamer.guards.consistency import Consistency
 from streamer.guards.evidence import Evidence
 from streamer.guards.health import Health
 from streamer.guards.input_range import InputRange
+from streamer.guards.off import HealthOfPixels, Off
 from streamer.guards.photons import Photons
 from streamer.guards.scene import Scene
 from streamer.guards.signal_map import SignalMap
@@ -28,7 +29,9 @@ __all__ = [
     "Evidence",
     "Guard",
     "Health",
+    "HealthOfPixels",
     "InputRange",
+    "Off",
     "Photons",
     "Scene",
     "SignalMap",

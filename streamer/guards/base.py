@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -23,7 +23,10 @@ class Guard(Protocol[State]):
     channel, same size.
     """
 
-    name: ClassVar[str]
+    @property
+    def name(self) -> str:
+        """As in verdicts, the profile and the report; mostly a class variable."""
+        ...
 
     def start(self) -> State:
         """The state before the first result of a run."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.core import Calibration, Frame, Result
+from streamer.core import Calibration, Frame, Provisional, Result
 
 Image = NDArray[np.float32]
 #: A compiled network: float32 [1, c, y, x] to float32 [1, k, y, x].
@@ -48,7 +48,7 @@ def denoise(
     frame: Frame,
     above: Frame | None = None,
     *,
-    calibration: Calibration,
+    calibration: Calibration | Provisional,
     network_for: NetworkFor,
     size_multiple: int,
     shown: Shown = alone,

@@ -111,6 +111,17 @@ class HardwareProfile(Table):
             read_noise_e=stated.read_noise_e,
         )
 
+    @property
+    def uncalibrated(self) -> str:
+        """Why there are no photons, and the cure; empty where grey levels can be made photons."""
+        if self.calibration() is not None:
+            return ""
+        return (
+            "grey levels are no photons while [detector.calibration] lacks gain, offset or read noise; "
+            "measure them (`streamer calibrate PROFILE --photon-transfer --flat FLAT --dark DARK`) and state "
+            "them there"
+        )
+
     def to_dict(self) -> dict[str, object]:
         """The whole profile with every default filled in, ready for JSON or TOML."""
         return self.model_dump(mode="json")

@@ -58,7 +58,8 @@ class RunInfo(BaseModel):
         state: running until every frame, row and table is written; a run killed half-way stays running.
         source: where the frames came from: engine or files, host, options.
         pixel_nm: size of a pixel in the specimen, None if nobody stated it.
-        calibration: the numbers that turned grey levels into photons.
+        calibration: the numbers that turned grey levels into photons; `provisional` alone where nobody had
+            measured any, and there were none.
         profile_sha256: hash of `profile` as canonical JSON, see `profile_hash`.
         engine_keys: engine key of each network by role (denoiser, segmenter).
         sessions: processors that went on after the first one had ended or died.
@@ -76,7 +77,7 @@ class RunInfo(BaseModel):
     overload_policy: Literal["lossless", "latest"] = "lossless"
     pixel_nm: float | None = None
     interval_s: float | None = None
-    calibration: dict[str, float] = {}
+    calibration: dict[str, bool | float] = {}
     profile: dict[str, JsonValue] = {}
     profile_sha256: str = ""
     packages: tuple[PackageUsed, ...] = ()

@@ -149,5 +149,6 @@ def _pictures(planes: Planes, contrast: Contrast, seq: int) -> Iterator[Picture]
         yield Picture(
             uri=label_picture(planes.denoised, contrast.denoised_high, planes.segmentation, planes.trust),
             alt=f"what was drawn in frame {seq}",
-            label="tubules orange, sheets blue; white line: around what no signal supports",
+            label="tubules orange, sheets blue"
+            + ("; white line: around what no signal supports" if planes.trust is not None else ""),
         )

@@ -205,6 +205,11 @@ def _trusted(told: Told) -> Iterator[str]:
     rejected, flagged, judged = counted.rejected, counted.flagged, counted.judged
     if "simulated" in told.info.notes:
         yield "The specimen was simulated: nothing here is a measurement of a cell."
+    if told.info.calibration.get("provisional"):
+        yield (
+            "The camera was not calibrated: what is drawn is a preview, no measurement, and the guards that "
+            "need photons were off."
+        )
     if not judged:
         yield "No guard has judged any frame."
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from streamer.recording import (
 
 SEGMENTATION = {0: "background", 1: "tubule", 2: "sheet"}
 TRUST = {0: "background", 1: "uncertain", 2: "supported", 3: "unsupported"}
+_CLASSES = {"segmentation": SEGMENTATION, "trust": TRUST}
 
 
 class RawSink:
@@ -86,7 +87,7 @@ class Drawn:
 
     Attributes:
         images: [y, x] float32 by name; the first is the channel that the labels belong to.
-        labels: [y, x] uint8 by label image, segmentation and trust.
+        labels: [y, x] uint8 by label image: segmentation and, where photons are known, trust.
     """
 
     images: Mapping[str, NDArray[np.float32]]
@@ -135,7 +136,7 @@ class AnnotatedSink:
         new = tuple(_channel(name, planes[name]) for name in volumes.channels[known:])
         image = self._images.get(part.annotated) or _opened(self._run.path / part.annotated)
         if image is None:
-            image, new = self._create(part, new, planes[volumes.channels[0]]), ()
+            image, new = self._create(part, new, planes[volumes.channels[0]], labels), ()
         self._images[part.annotated] = image
         image.put(
             _placed(planes, places),
@@ -151,14 +152,16 @@ class AnnotatedSink:
     def close(self) -> None:
         """Nothing is held open."""
 
-    def _create(self, part: Part, channels: tuple[Channel, ...], plane: NDArray[Any]) -> GrowingImage:
+    def _create(
+        self, part: Part, channels: tuple[Channel, ...], plane: NDArray[Any], labels: Iterable[str]
+    ) -> GrowingImage:
         return create_image(
             self._run.path / part.annotated,
             plane=_plane(plane),
             dtype=plane.dtype,
             scale=self._scale,
             channels=channels,
-            labels={"segmentation": SEGMENTATION, "trust": TRUST},
+            labels={name: _CLASSES[name] for name in labels},
             about=_about(part),
         )
 

@@ -226,16 +226,25 @@ def test_an_adjustment_begins_where_the_microscope_says_it_stands(models: compos
     [None, {"gain_e_per_adu": 0.5, "offset_adu": 100, "read_noise_e": "unknown"}],
     ids=["absent", "read noise unknown"],
 )
-def test_a_camera_without_calibration_is_refused_with_the_cure(
+def test_without_a_camera_calibration_guards_are_off_and_ask_for_nothing(
     models: compose.Models, calibration: dict[str, Any] | None
 ) -> None:
-    detector: dict[str, Any] = {"kind": "camera", "window_nm": "unknown"}
-    if calibration:
-        detector["calibration"] = calibration
-    with pytest.raises(
-        ProfileError, match=r"\[detector\.calibration\].*measure them .* and state them there"
-    ):
-        Composer(profile(detector=detector), models)
+    detector: dict[str, Any] = {"kind": "camera", "window_nm": "unknown", "calibration": calibration}
+    uncalibrated = profile(
+        detector={key: value for key, value in detector.items() if value},
+        guards={"actions": {"photons": {"flag": "stop"}, "evidence": {"flag": "pause"}}},
+        policy={"minimum_frames": 1, "sustained_frames": 1, "window_frames": 1},
+    )
+    outcomes = processed(Composer(uncalibrated, models).stages(planned=10), frames(6))
+    said = {verdict.guard: verdict for verdict in outcomes[-1].verdicts}
+    assert said.pop("health").status == "pass"
+    assert len(said) == 10
+    for verdict in said.values():
+        assert (verdict.status, verdict.measured, verdict.limit) == ("flag", None, None)
+        assert "off, not judged: grey levels are no photons while [detector.calibration]" in verdict.meaning
+        assert "streamer calibrate PROFILE --photon-transfer" in verdict.meaning
+    assert {(outcome.decision.action, outcome.decision.reason) for outcome in outcomes} == {("continue", "")}
+    assert all(result.halves is None for outcome in outcomes for result in outcome.results)
 
 
 def test_the_detectors_scale_is_what_the_frame_says_else_what_the_profile_says(

@@ -164,7 +164,7 @@ def test_a_rig_without_lasers_has_no_dose() -> None:
     [
         pytest.param("abberior_er_low", "pass", "counts photons", id="counting"),
         pytest.param("democamera", "pass", "1 e/ADU, offset 0, read noise 0 e", id="camera"),
-        pytest.param("zhanghao_m2", "fail", "state gain, offset and read noise", id="unknown"),
+        pytest.param("zhanghao_m2", "warn", "all guards but health are off", id="unknown"),
     ],
 )
 def test_calibration(profile: str, status: str, words: str) -> None:
@@ -206,6 +206,14 @@ def test_what_may_stop_the_run(tables: dict[str, Any], status: str, words: str) 
     told = found(changed("abberior_er_low", **tables))["stop"]
     assert told[0] == status
     assert words in told[1]
+
+
+def test_guards_that_are_off_stop_no_run() -> None:
+    off = found("zhanghao_m2")["stop"]
+    assert off == ("warn", "no guard will stop this run: those that may are off, see calibration")
+    stated = load_profile("zhanghao_m2").to_dict()["guards"]
+    damaged = {"actions": {**stated["actions"], "health": {"flag": "note", "reject": "stop"}}}
+    assert found(changed("zhanghao_m2", guards=damaged))["stop"] == ("pass", "on health")
 
 
 def test_a_splitter_that_cannot_split_is_told() -> None:

@@ -78,8 +78,9 @@ def new(config: Path, *arguments: object) -> str:
 def test_a_begun_profile_passes_the_check(demo_config: Path, tmp_path: Path) -> None:
     path = tmp_path / "rigs" / "rig2.toml"
     assert new(demo_config, "--out", path).startswith(f"{path}\n")
-    checked = RUN.invoke(profiles.app, ["check", str(path)], catch_exceptions=False).output
-    assert checked == "rig2: sound\n"
+    checked = RUN.invoke(profiles.app, ["check", str(path)], catch_exceptions=False)
+    assert checked.stdout == "rig2: sound\n"
+    assert "streamer calibrate" in checked.stderr
 
 
 def test_a_begun_profile_goes_to_the_users_own(

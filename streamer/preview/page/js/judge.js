@@ -182,7 +182,7 @@ export function picture({ judged: verdicts, shares, seq, stopped }) {
   }
   if (causes.length) {
     const [[worst, sub], ...others] = causes.sort((a, b) => b[0] - a[0]);
-    const more = others.map(([, words]) => words).join(" · ");
+    const more = [...new Set(others.map(([, words]) => words))].filter((words) => words !== sub).join(" · ");
     return worst >= UNSUPPORTED_MUCH ? { mood: "bad", main: "Do not trust", sub, more } : { mood: "warning", main: "In doubt", sub, more };
   }
   return noCause(verdicts, now);
