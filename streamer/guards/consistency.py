@@ -29,6 +29,8 @@ SINGLE = 0.01
 #: Photons in a window below which the mean is taken instead of the median, and where it is clipped, in
 #: standard deviations.
 FEW, OUTLIER = 5.0, 3.0
+#: Denoiser whose predictions gave the default `structure_spread`; others have other spreads.
+SPREAD_OF = "er-denoise-live"
 #: Variance of a median over that of a mean.
 MEDIAN = np.pi / 2
 
@@ -93,7 +95,8 @@ class Consistency:
     A network that has seen the counts follows their noise, so that structure residuals are narrower than
     Poisson: `structure_spread` divides them. With `er-denoise-live` 313 simulated frames of 300 x 300 pixels
     at 4 to 84 photons a box have quantiles at 1e-4 of -2.6 to -3.2, where a standard normal distribution has
-    -3.7. Set it to 1 for a network that nobody calibrated: then the rate holds for any that is right.
+    -3.7. Others have other spreads (`cell-denoise-live` 1.14): `streamer calibrate` measures it, and a run
+    with another denoiser and without such a calibration says so.
     *Cannot see:* structure of fewer photons than chance allows (docs/guards.md has the power); detail finer
     than a window that keeps its photons; invention in which noise took part, for the same counts made the
     prediction: that is what thinned halves are for. The last rows and columns that fill no 10 pixels.
@@ -256,7 +259,10 @@ def _windows(tiles: Floats, side: int) -> Floats:
         return np.zeros((0, 0))
     for _ in tiles.shape:  # along y, then along x
         length = tiles.shape[0] - side + 1
-        tiles = np.sum([tiles[k : length + k] for k in range(side)], axis=0).T
+        total = tiles[:length]
+        for k in range(1, side):
+            total = total + tiles[k : length + k]
+        tiles = total.T
     return tiles
 
 

@@ -48,11 +48,10 @@ def poisson_residual(counted: Floats, expected: Floats, dispersion: Floats) -> F
 @compiled
 def _fold(columns: Floats, out: Floats, size: int) -> None:
     """Add the sums of columns up to sums of tiles."""
-    for tile in range(out.size):
-        total = 0.0
-        for x in range(tile * size, (tile + 1) * size):
-            total += columns[x]
-        out[tile] = total
+    out[:] = 0.0
+    for k in range(size):  # side by side: one tile alone would wait for each addition
+        for tile in range(out.size):
+            out[tile] += columns[tile * size + k]
 
 
 @compiled
@@ -67,8 +66,8 @@ def _score_sums(
     wn, wm, wwm, w1, ww = sums[0], sums[1], sums[2], sums[3], sums[4]
     wide = np.zeros(width)
     for tile in range(rows):
-        for x in range(width):
-            level[x] = background[tile, x // size]
+        for column in range(columns):
+            level[column * size : (column + 1) * size] = background[tile, column]
         sums[:] = 0.0
         for y in range(tile * size, (tile + 1) * size):
             n, p = photons[y], predicted[y]

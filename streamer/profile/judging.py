@@ -80,14 +80,15 @@ class RangeGuard(Table):
     Attributes:
         noise_low, noise_high: pixel noise over that of photon counting, to accept.
         saturated_max: fraction of saturated pixels to accept.
-        misfit_max: squared difference of prediction and counts over that of photon counting, to accept.
+        misfit_max: squared difference of prediction and counts over that of photon counting, to accept beside
+            chance; background apart.
         tiles_min: tiles from which a median is taken.
     """
 
     noise_low: float = Field(default=0.8, ge=0)
     noise_high: Positive = 1.25
     saturated_max: float = Field(default=1e-3, ge=0, le=1)
-    misfit_max: Positive = 2.0
+    misfit_max: Positive = 1.05
     tiles_min: int = Field(default=10, ge=1)
 
 

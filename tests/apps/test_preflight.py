@@ -179,6 +179,28 @@ def test_the_model_says_what_it_was_trained_on() -> None:
     assert "photons a box" in words
 
 
+@pytest.mark.parametrize(
+    ("profile", "denoiser", "spread", "warned"),
+    [
+        pytest.param("abberior_er_low", "er-denoise-live", 0.85, False, id="its own"),
+        pytest.param("abberior_er_low", "cell-denoise-live", 0.85, True, id="of another"),
+        pytest.param("abberior_er_low", "cell-denoise-live", 1.2, False, id="calibrated"),
+        pytest.param("zhanghao_m2", "cell-denoise-live", 0.85, False, id="off anyway"),
+    ],
+)
+def test_the_spread_of_another_denoiser_is_named(
+    profile: str, denoiser: str, spread: float, warned: bool
+) -> None:
+    rig = changed(profile, guards={"consistency": {"structure_spread": spread}})
+    told = found(rig, denoiser=load_package(denoiser)).get("guard consistency")
+    assert (told is not None) == warned
+    if told is not None:
+        cure = "`streamer calibrate abberior_er_low --model cell-denoise-live --simulate er`"
+        assert told[0] == "warn"
+        assert cure in told[1]
+        assert "--calibration" in told[1]
+
+
 def test_guards_that_are_off_are_named() -> None:
     off = {"flag": "ignore", "reject": "ignore"}
     rig = changed("abberior_er_low", guards={"actions": {"similarity": off}})

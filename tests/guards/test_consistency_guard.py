@@ -15,7 +15,7 @@ from scipy.stats import binom
 from streamer.core import Frame, Result, Verdict
 from streamer.guards import Guard
 from streamer.guards.conformance import GuardConformance
-from streamer.guards.consistency import SINGLE, Consistency, chance_limit
+from streamer.guards.consistency import SIDES, SINGLE, Consistency, _windows, chance_limit
 from streamer.simulation import Scene, foreground_box_sum, sample_settings
 
 CONSISTENCY = Consistency(false_alarm_rate=1e-3, model_error=0.08, structure_spread=0.85, read_noise_e=0.0)
@@ -191,3 +191,14 @@ def test_small_fields(shape: tuple[int, int], status: str, meaning: str) -> None
     verdict = judged(counts, np.full(shape, 0.3, np.float32))
     assert verdict.status == status
     assert meaning in verdict.meaning
+
+
+def test_windows_are_sums_of_their_tiles() -> None:
+    tiles = np.random.default_rng(3).random((7, 9))
+    for side in SIDES:
+        wanted = [
+            [tiles[y : y + side, x : x + side].sum(axis=0).sum() for x in range(10 - side)]
+            for y in range(8 - side)
+        ]
+        np.testing.assert_allclose(_windows(tiles, side), wanted, rtol=1e-14)
+    assert _windows(tiles[:3], 4).size == 0

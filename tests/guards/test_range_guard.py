@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,9 @@ from scipy.ndimage import uniform_filter
 from specimens import RANGE, as_result, run, simulated
 
 from streamer.core import Verdict
-from streamer.simulation import SceneSettings
+from streamer.simulation import Scene, SceneSettings, foreground_box_sum, sample_settings
 
+Image = NDArray[np.float32]
 NOTHING = np.zeros((100, 100), np.uint8)
 DRAWN = np.ones((100, 100), np.uint8)
 
@@ -64,14 +67,48 @@ def test_grey_levels_are_not_taken_for_photons(counts: NDArray[np.int64]) -> Non
     assert "are these photons?" in judged(counts, DRAWN).meaning
 
 
-@pytest.mark.parametrize(("factor", "status"), [(1.0, "pass"), (0.9, "pass"), (0.3, "flag")])
-def test_a_prediction_that_does_not_explain_the_counts_is_flagged(factor: float, status: str) -> None:
-    counts = np.random.default_rng(4).poisson(0.4, (200, 200)).astype(np.uint16)
-    result = as_result(0, counts, np.ones((200, 200), np.uint8))
-    result = replace(result, denoised=np.full((200, 200), 0.4 * factor, np.float32))
-    _, verdict = RANGE.step(RANGE.start(), result)
-    assert verdict.status == status
+@cache
+def specimen() -> tuple[Image, Image, NDArray[np.uint8]]:
+    """Expected photons in focus and besides, and true labels, at 28 photons a box."""
+    settings, light, time_s = sample_settings("test", 12_380_002, (300, 300))
+    signal, background, labels = Scene(settings).expected(time_s, light)
+    scale = np.float32(28 / foreground_box_sum(signal + background, labels))
+    return signal * scale, background * scale, labels
+
+
+def of_specimen(predicted: Image, haze: float | Image = 0.0) -> Verdict:
+    signal, background, labels = specimen()
+    counts = np.random.default_rng(4).poisson(signal + background + haze).astype(np.uint16)
+    return RANGE.step(RANGE.start(), replace(as_result(0, counts, labels), denoised=predicted))[1]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status"),
+    [
+        (lambda signal: signal, "pass"),
+        (lambda signal: 0.9 * signal, "pass"),
+        (lambda signal: 2.0 * signal, "flag"),
+        (lambda signal: np.roll(signal, 8, axis=(0, 1)), "flag"),
+        (lambda signal: np.full_like(signal, signal.mean()), "flag"),
+    ],
+    ids=["right", "a little too dark", "too bright", "elsewhere", "no structure"],
+)
+def test_a_prediction_that_does_not_explain_the_counts_is_flagged(
+    wrong: Callable[[Image], Image], status: str
+) -> None:
+    verdict = of_specimen(wrong(specimen()[0]))
+    assert verdict.status == status, verdict
     assert ("other structure" in verdict.meaning) == (status == "flag")
+    assert (verdict.values["misfit"] > verdict.values["misfit_limit"]) == (status == "flag")
+
+
+@pytest.mark.parametrize("photons_per_px", [0.1, 0.5])
+def test_haze_that_the_prediction_takes_off_is_no_misfit(photons_per_px: float) -> None:
+    slope = np.linspace(0, 2 * photons_per_px, 300, dtype=np.float32)
+    for haze in (photons_per_px, np.broadcast_to(slope, (300, 300))):
+        verdict = of_specimen(specimen()[0], haze)
+        assert "other structure" not in verdict.meaning
+        assert verdict.values["misfit"] < verdict.values["misfit_limit"]
 
 
 def test_saturation_is_flagged() -> None:
