@@ -239,6 +239,7 @@ def structures(results: Results) -> str:
     )
     said = sorted({words for part in results["structures"] for words in part["guard"]["said"]})
     quoted = f"\n\nWhat the guard says: {'; '.join(said)}." if said else ""
+    quoted += " So it spoke on the day of these results; its present rates are in [guards](guards.md#range)."
     return f"{markdown(heads, rows)}{quoted}\n\n{_failures(results['structures'])}"
 
 

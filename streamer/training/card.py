@@ -242,8 +242,8 @@ _SLICES = (
     f"**For z-stacks only**, {STEP_UM * 1000:g} nm from slice to slice, lowest first. Single frames and\n"
     "  other steps are outside what it knows: a frame that stands in for its own neighbours says that\n"
     "  nothing changes along the axis.",
-    "Slices hold light from other slices, which it takes off. The range guard compares prediction and\n"
-    "  counts, and asks of most slices whether this is another structure, of the simulated ones too.",
+    "Slices hold light from other slices, which it takes off. The range guard allows for that, and asks of\n"
+    "  one simulated slice in ten whether this is another structure, mostly where little is in focus.",
     "Its specimens are two sheets of structure on tilted, gently rolling surfaces: a plain model, chosen\n"
     "  rather than measured. Cells have more above each other, and how light falls off along the axis\n"
     "  differs between microscopes.",
