@@ -41,12 +41,12 @@ QUICK_GOALS = {
     "gone-shutter": 2,
     "gone-detector": 2,
     "gone-background": 2,
-    "fade-once-250": 1,
+    "small-fade-once-250": 1,
     "all-dark": 1,
 }
 QUICK: Mapping[str, Mapping[str, Any]] = {
     "long-healthy": {"frames": 200, "size_px": SMALL_PX},
-    "fade-once-250": {"size_px": SMALL_PX},
+    "small-fade-once-250": {"size_px": SMALL_PX},
     "all-dark": {"size_px": SMALL_PX},
 }
 #: Seeds that each case has of its own: no two share a specimen.

@@ -28,8 +28,8 @@ INTERVAL_S, FULL_LENGTH = 4.6, 5480
 #: Something happens in one of so many frames, by seed, so that no schedule of the guards is favoured; in runs
 #: that all guards judge after the baselines of those that need one most, but for `agreement`.
 ONSETS, AFTER_LEARNING, AFTER_ALL_LEARNED = 8, 24, 40
-#: Height and width of the fields: small ones for what happens at once; larger ones for all guards, and for
-#: bleaching; for runs of full length about the smallest fields of Rahm et al., 7.5 x 10 um. In smaller ones
+#: Height and width of the fields: small ones for what happens at once; larger ones for all guards; for
+#: bleaching and runs of full length about the smallest fields of Rahm et al., 7.5 x 10 um. In smaller ones
 #: half of the structure may wander out of view in seven hours, and the estimate of light wanders by a third.
 SMALL_PX, LARGE_PX, LONG_PX = 200, 300, 400
 #: Stage jump of `move`, pixels.
@@ -246,6 +246,7 @@ def _faded(life: int, show: Callable[[Case, int, HardwareProfile], Shots], words
         tells=f"{words}, to the floor in {life:,} frames",
         show=show,
         frames=round(1.3 * life),
+        size_px=LONG_PX,
         every_guard=False,
         onset=0,
         onsets=1,
@@ -263,6 +264,10 @@ _LONG = Case(
     should="run",
 )
 LIVES = (250, 800, 2000)
+_FADING = {
+    **{f"fade-once-{life}": _faded(life, _fade_once, "one exponential") for life in LIVES},
+    **{f"fade-twice-{life}": _faded(life, _fade_twice, "two exponentials") for life in LIVES},
+}
 _CREEPS_FROM = SCENARIOS["defocus"].incidents.focus_lost_from
 CASES: Mapping[str, Case] = {
     # Judged by the guards that ask for a stop.
@@ -270,8 +275,7 @@ CASES: Mapping[str, Case] = {
     "gone-shutter": _gone("the shutter falls shut", _shutter),
     "gone-detector": _gone("the detector counts no more", _detector),
     "gone-background": _gone("structure gone, stray light stays", _background),
-    **{f"fade-once-{life}": _faded(life, _fade_once, "one exponential") for life in LIVES},
-    **{f"fade-twice-{life}": _faded(life, _fade_twice, "two exponentials") for life in LIVES},
+    **{f"small-{name}": replace(case, size_px=LARGE_PX) for name, case in _FADING.items()},
     # Judged by all guards.
     "all-healthy": Case(tells="nothing happens", show=_healthy, frames=600, onset=None, should="run"),
     "all-shutter": Case(tells="the shutter falls shut", show=_shutter, frames=60),
@@ -288,4 +292,5 @@ CASES: Mapping[str, Case] = {
         tells="other structure than the ER", show=_other, frames=60, onset=0, onsets=1, should="run"
     ),
     "long-healthy": _LONG,
+    **_FADING,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bench.guards_movies import CASES
+from bench.guards_movies import CASES, LARGE_PX, LONG_PX
 from bench.models_words import machine_words, markdown
 
 Results = Mapping[str, Any]
@@ -14,7 +14,7 @@ Results = Mapping[str, Any]
 def page(results: Results) -> str:
     """The tables of the study in Markdown."""
     parts = [_headline(results), _scenarios(results)]
-    if results["fading"]:
+    if results["fading"] or results["fading_small"]:
         parts.append(_fading(results))
     parts += [_alarms(results), _alone(results)]
     if "time" in results:
@@ -50,7 +50,7 @@ def _scenarios(results: Results) -> str:
             _median(row.get("any_guard")) if row["every_guard"] else "-",
         )
         for name, row in results["delays"].items()
-        if not name.startswith("fade")
+        if not CASES[name].life
     ]
     return markdown(heads, rows)
 
@@ -58,6 +58,7 @@ def _scenarios(results: Results) -> str:
 def _fading(results: Results) -> str:
     heads = (
         "light to the floor",
+        "field",
         "stop less oracle, of the oracle's frame",
         "off, of 5,480",
         "unusable of those kept",
@@ -68,7 +69,8 @@ def _fading(results: Results) -> str:
     )
     rows = [
         (
-            name.removeprefix("fade-"),
+            name.removeprefix("small-").removeprefix("fade-"),
+            f"{side} x {side}",
             _median(row["off_share_of_oracle"], percent=True),
             _median(row["off_share_of_plan"], percent=True),
             _median(row["unusable_kept"], percent=True),
@@ -77,7 +79,8 @@ def _fading(results: Results) -> str:
             _median(row["forecast_error"], percent=True),
             _share(row["forecast_covers"]),
         )
-        for name, row in results["fading"].items()
+        for kind, side in (("fading", LONG_PX), ("fading_small", LARGE_PX))
+        for name, row in results[kind].items()
     ]
     return markdown(heads, rows)
 

@@ -48,7 +48,8 @@ def tables(records: Sequence[Record], profile: HardwareProfile) -> dict[str, Any
         "gone_at_once": _gone(grouped, profile),
         "delays": {name: _delays(name, grouped[name], profile) for name in CASES if grouped[name]},
         "false_alarms": _false_alarms(grouped),
-        "fading": _fading(grouped, profile),
+        "fading": _fading(grouped, profile, "fade"),
+        "fading_small": _fading(grouped, profile, "small-fade"),
         "told_after": _told_after(grouped),
         "alone": _alone(grouped, profile),
     }
@@ -112,12 +113,11 @@ def _false_alarms(grouped: Grouped) -> dict[str, Any]:
     return found
 
 
-def _fading(grouped: Grouped, profile: HardwareProfile) -> dict[str, Any]:
+def _fading(grouped: Grouped, profile: HardwareProfile, kind: str) -> dict[str, Any]:
     """Stop against the oracle's frame, frames kept beyond it, and the forecast at half of the life."""
-    rows = {
-        name: _faded(found, profile) for name, found in grouped.items() if name.startswith("fade") and found
-    }
-    every = [record for name, found in grouped.items() if name.startswith("fade") for record in found]
+    runs = {name: found for name, found in grouped.items() if name.startswith(kind) and found}
+    rows = {name: _faded(found, profile) for name, found in runs.items()}
+    every = [record for found in runs.values() for record in found]
     return {**rows, "all": _faded(every, profile)} if every else {}
 
 

@@ -111,9 +111,10 @@ def light_of(halves: Tiles, before: Tiles, bright: int, read_noise_e: float) -> 
 
 
 def _half(tiles: Tiles, chosen_by: Tiles, bright: int, read_noise_e: float) -> Half:
-    dark = tiles[chosen_by <= np.quantile(chosen_by, DARKEST)]
+    rising = np.sort(chosen_by, axis=None)
+    dark = tiles[chosen_by <= rising[int(DARKEST * (rising.size - 1))]]
     background = max(float(dark.mean()), 0.0)
-    brightest = tiles[chosen_by >= np.partition(chosen_by, -bright, axis=None)[-bright]]
+    brightest = tiles[chosen_by >= rising[-bright]]
     return Half(
         tiles=brightest.size,
         photons=float(brightest.sum()),

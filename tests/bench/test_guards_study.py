@@ -64,7 +64,7 @@ def test_a_healthy_run_is_not_stopped(quick: tuple[Path, dict[str, list[Record]]
 
 
 def test_bleaching_is_stopped_near_the_floor(quick: tuple[Path, dict[str, list[Record]]]) -> None:
-    [record] = quick[1]["fade-once-250"]
+    [record] = quick[1]["small-fade-once-250"]
     stop = stop_of(record, PROFILE)
     assert stop is not None
     assert stop == pytest.approx(record["life"], rel=0.25)
