@@ -27,11 +27,14 @@ from streamer.networks import build, size_multiple
 from streamer.package import ModelPackage
 from streamer.training import History, Progress, Recipe, Rhythm, Trained, export_package, fit, load_network
 from streamer.training.checkpoint import stored_steps
+from streamer.training.export import PACKAGE_FILES
 from streamer.training.optimise import initialise
 from streamer.training.recipe import Architecture
 
 #: Size of the second head's training, in updates for each of the network's.
 UNCERTAINTY_SHARE = 0.15
+#: Where a training is kept until its package stands.
+CHECKPOINT = "checkpoint.pt"
 #: Steps timed before a training of so many minutes is given its number of steps.
 TIMED_STEPS = 8
 
@@ -66,6 +69,8 @@ def train(
     architecture = architecture_of(options, recipe, start)
     begin = partial(_begin, architecture, start)
     _make_folder(options.out)
+    if (options.out / CHECKPOINT).exists():
+        note(f"going on from {options.out / CHECKPOINT}")
     for line in package_notes(options):
         note(line)
     lesson = _lesson(options, recipe, guide, tick)
@@ -95,7 +100,7 @@ def train(
     )
     tick("writing the package", 0, 1, "")
     export_package(options.out, trained, lesson.test_input(size_multiple(architecture)))
-    (options.out / "checkpoint.pt").unlink(missing_ok=True)
+    (options.out / CHECKPOINT).unlink(missing_ok=True)
     tick("writing the package", 1, 1, "")
     return scores
 
@@ -103,8 +108,16 @@ def train(
 def _make_folder(out: Path) -> None:
     """Make the package's folder, before anything that takes long.
 
-    Errors: UsageError where that cannot be, or nothing can be written there.
+    Errors: UsageError where that cannot be, nothing can be written there, or something would be overwritten.
     """
+    # With a checkpoint what lies there is of a training that goes on.
+    taken = [name for name in PACKAGE_FILES if (out / name).exists() and not (out / CHECKPOINT).exists()]
+    if "bioimageio.yaml" in taken:
+        raise UsageError(f"--out {out}: holds a trained package; name another folder, or move it away")
+    if taken:
+        raise UsageError(
+            f"--out {out}: holds {', '.join(taken)}, which the package would overwrite; name another folder"
+        )
     try:
         out.mkdir(parents=True, exist_ok=True)
         (out / "checkpoint.partial").touch()
@@ -159,7 +172,7 @@ def _with_steps(options: TrainOptions, lesson: Lesson, network: nn.Module, devic
     """The recipe with its number of steps: as told, of the checkpoint, or as many as fit the minutes."""
     recipe = lesson.recipe
     if options.minutes is not None:
-        before = stored_steps(options.out / "checkpoint.pt", options.minutes)
+        before = stored_steps(options.out / CHECKPOINT, options.minutes)
         steps = before or _steps_within(options.minutes, lesson, network, device)
         recipe = replace(recipe, steps=steps, minutes=options.minutes)
     if options.wants_uncertainty(recipe):
@@ -196,7 +209,7 @@ def _fit(
         words = f"loss {progress.loss:.3f}, {scores}" if scores else ""
         tick("training", progress.step, lesson.recipe.steps, words)
 
-    rhythm = Rhythm(every=options.every, checkpoint=options.out / "checkpoint.pt")
+    rhythm = Rhythm(every=options.every, checkpoint=options.out / CHECKPOINT)
     return fit(
         network, lesson.examples, lesson.loss, lesson.recipe, rhythm, report, history=history, device=device
     )

@@ -27,7 +27,7 @@ class TrainOptions:
     """What the user asked for beyond the recipe.
 
     Attributes:
-        out: folder of the package; made, or overwritten file by file.
+        out: folder of the package; made where it is not there, and never one that holds a package.
         kind: denoiser or segmenter.
         minutes: train for about so long instead of `recipe.steps`.
         pairs: folder with `low` and `high`, or of such folders, one a day.

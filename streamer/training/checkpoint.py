@@ -65,7 +65,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
     except Exception:  # a damaged file can raise nearly anything
-        state = {}
+        raise UsageError(f"{path}: damaged, or no checkpoint; delete the file to start anew") from None
     known = {"recipe", "step", "history", "network", "mean", "optimizer"} <= state.keys()
     if known and "seconds" in state["history"]:
         return state

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
@@ -21,10 +22,35 @@ from streamer.training.curve import draw_curve
 from streamer.training.describe import Trained, describe
 from streamer.training.graph import export_onnx
 
+#: What a package consists of; its description comes last, and makes a folder a package.
+PACKAGE_FILES = (
+    "test_input.npy",
+    "test_output.npy",
+    "weights.pt",
+    "weights.onnx",
+    "training.json",
+    "training.png",
+    "README.md",
+    "bioimageio.yaml",
+)
+
 
 def export_package(folder: Path, trained: Trained, test_input: NDArray[np.float32]) -> None:
-    """Write the package of a network; `test_input` [channels, y, x] must divide by the size multiple."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write the package of a network, whole or not at all.
+
+    It is made in a folder beside its place, from which its files are then moved. `test_input` [channels, y,
+    x] must divide by the size multiple.
+    """
+    made = folder / "package.partial"
+    shutil.rmtree(made, ignore_errors=True)
+    made.mkdir(parents=True)
+    _write(made, trained, test_input)
+    for file in sorted(made.iterdir(), key=lambda file: file.name == PACKAGE_FILES[-1]):
+        file.replace(folder / file.name)
+    made.rmdir()
+
+
+def _write(folder: Path, trained: Trained, test_input: NDArray[np.float32]) -> None:
     network = trained.network.eval()
     tensor = torch.from_numpy(test_input)[None].contiguous()
     with torch.inference_mode():

@@ -120,7 +120,8 @@ def _require_sound(place: str, levels: NDArray[Any]) -> None:
             raise SourceError(f"{place}: {bad} pixels are not numbers (NaN or infinite); leave the image out")
     top = float(levels.max())
     if top == levels.min():
-        raise SourceError(f"{place}: empty, every pixel is {top:g}; leave the image out")
+        state = "saturated" if any(top == 2**bits - 1 for bits in _BIT_DEPTHS) else "empty"
+        raise SourceError(f"{place}: {state}, every pixel is {top:g}; leave the image out")
     share = float(np.mean(levels == top))
     if share > SATURATED_SHARE and any(top == 2**bits - 1 for bits in _BIT_DEPTHS):
         raise SourceError(

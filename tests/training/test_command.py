@@ -18,6 +18,7 @@ from streamer.cli.main import app
 from streamer.cli.train import _next
 from streamer.errors import SourceError, StreamerError
 from streamer.package import ModelPackage, load_package
+from streamer.training import export
 
 WritePairs = Callable[..., Path]
 
@@ -231,6 +232,38 @@ def test_a_folder_that_cannot_be_made_is_refused_first(
     taken.write_text("a file")
     assert f"--out {taken}: is a file; name another folder" in refused(["--out", str(taken), *TINY])
     assert "cannot be written" in refused(["--out", str(taken / "inside"), *TINY])
+
+
+def test_nothing_that_lies_there_is_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "simulated_lesson", lambda *_: pytest.fail("simulated before the check"))
+    out = tmp_path / "mine"
+    out.mkdir()
+    (out / "README.md").write_text("my notes")
+    assert "holds README.md, which the package would overwrite" in refused(["--out", str(out), *TINY])
+    (out / "bioimageio.yaml").write_text("a package")
+    line = refused(["--out", str(out), *TINY])
+    assert f"--out {out}: holds a trained package; name another folder" in line
+    assert (out / "README.md").read_text() == "my notes"
+
+
+@pytest.mark.usefixtures("no_graph")
+def test_a_package_that_cannot_be_written_leaves_no_half_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "mine"
+    told = ["train", "--out", str(out), *TINY, "--no-uncertainty", "--every", "1"]
+
+    def full(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as plug:
+        plug.setattr(export, "model_card", full)
+        assert isinstance(CliRunner().invoke(app, told).exception, OSError)
+    assert not (out / "weights.pt").exists()
+    result = CliRunner().invoke(app, told, catch_exceptions=False)
+    assert "going on from" in result.output
+    assert load_package(out).kind == "denoiser"
+    assert not (out / "package.partial").exists()
 
 
 def of_three_frames(package: ModelPackage, folder: Path) -> Path:

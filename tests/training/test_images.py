@@ -99,12 +99,13 @@ def bright(bits: int) -> NDArray[np.uint16]:
         (COUNTS.astype(np.float32), r"pixel type float32; convert it to counts"),
         (np.stack([COUNTS] * 3, axis=-1).astype(np.uint8), r"give grey-level images"),
         (np.full((70, 80), 7, np.uint16), r"a\.tif: empty, every pixel is 7"),
+        (np.full((70, 80), 65535, np.uint16), r"a\.tif: saturated, every pixel is 65535"),
         (bright(16), r"saturated, 14\.3% of the pixels are 65535, the top of the scale"),
         (bright(12), r"saturated, 14\.3% of the pixels are 4095"),
         (np.stack([COUNTS, np.zeros_like(COUNTS)]), r"a\.tif: page 1: empty, every pixel is 0"),
         (COUNTS.astype(np.uint32), r"pixel type uint32; convert it"),
     ],
-    ids=["floats", "colour", "empty", "saturated", "12 bits", "empty page", "wide integers"],
+    ids=["floats", "colour", "empty", "all saturated", "saturated", "12 bits", "empty page", "wide integers"],
 )
 def test_images_that_cannot_be_learned_from_are_refused(
     pixels: NDArray[np.generic], words: str, tmp_path: Path

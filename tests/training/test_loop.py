@@ -109,7 +109,7 @@ def test_minutes_find_their_number_of_steps_again(tmp_path: Path) -> None:
 def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
     path.write_bytes(b"something else")
-    with pytest.raises(UsageError, match=r"no checkpoint of this version; delete the file"):
+    with pytest.raises(UsageError, match=r"damaged, or no checkpoint; delete the file"):
         run(rhythm=Rhythm(checkpoint=path))
 
 
