@@ -18,7 +18,7 @@ from streamer.simulation import LOW_DOSE, Scene
 REASONS = {
     "shutter": ("no foreground: the field looks empty", "signal_map"),
     "defocus": ("signal is gone: ", "photons"),
-    "leave": ("signal is gone: ", "photons"),
+    "leave": ("no foreground: the field looks empty", "signal_map"),
     "dark": ("no foreground: the field looks empty", "signal_map"),
 }
 LIGHT_GONE = {"frame": 44, "evidence": [{"guard": "photons"}]}

@@ -108,5 +108,5 @@ def test_memory_stays_flat_over_a_long_run(browser: Any, open_page: Any, run: Fa
     assert counts["points"] <= 800 * curves
     assert counts["log"] <= 300
     assert counts["nodes"] <= nodes + 20
-    assert heap_mb() < 1.1 * before
+    assert heap_mb() < 1.25 * before  # a number kept of each frame's curves would be 1 MB, a third more
     assert len(watched.get("window.streamer.timings")) <= 500

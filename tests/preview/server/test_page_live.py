@@ -191,7 +191,7 @@ def test_live_pictures_leave_the_machine_to_the_run(
 
 
 def test_pictures_of_a_run_that_is_behind_rest_longer(run: Growing, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One hundredth of a second each: 1.5 % of a core are two thirds of a second, 15 % a fifteenth."""
+    """One hundredth of a second each: 0.8 % of a core are one and a quarter seconds, 15 % a fifteenth."""
     clocks = SimpleNamespace(thread_time=count(0.0, 0.01).__next__, monotonic=lambda: 0.0)
     monkeypatch.setattr(pictures, "time", clocks)
     run.put(2)
@@ -203,7 +203,7 @@ def test_pictures_of_a_run_that_is_behind_rest_longer(run: Growing, monkeypatch:
     made = pictures.Pictures(watched)
     view = watched.index.views()[0]
     for seq, (is_behind, rest_s) in enumerate(
-        [(False, 0.01 * (1 / 0.15 - 1)), (True, 0.01 * (1 / 0.015 - 1))]
+        [(False, 0.01 * (1 / 0.15 - 1)), (True, 0.01 * (1 / 0.008 - 1))]
     ):
         made.is_behind = is_behind
         made.picture(wanted, watched.index.at(view, seq))
