@@ -51,7 +51,7 @@ class RequestsSource:
         self._socket.setsockopt(zmq.RCVHWM, 16)
         self._socket.bind("tcp://127.0.0.1:*")
         self.endpoint = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
-        self._answers: queue.SimpleQueue[tuple[bytes, Answer]] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[tuple[bytes, Answer, threading.Thread | None]] = queue.SimpleQueue()
         self._waker = Waker()
         self._under_way: list[threading.Thread] = []
         self._closing = threading.Event()
@@ -86,7 +86,8 @@ class RequestsSource:
 
     def _say_answers(self) -> None:
         while not self._answers.empty():
-            peer, answer = self._answers.get()
+            peer, answer, thread = self._answers.get()
+            self._under_way = [each for each in self._under_way if each is not thread]
             with contextlib.suppress(zmq.ZMQError):  # of one who went away meanwhile
                 self._socket.send_multipart([peer, b"", encode_answer(answer)], zmq.NOBLOCK)
 
@@ -99,12 +100,12 @@ class RequestsSource:
             request = decode_request(parts[2], self.secret)
         except WireError as error:
             self.refused += 1
-            self._answers.put((peer, Answer(ok=False, text=f"not understood: {error}")))
+            self._answers.put((peer, Answer(ok=False, text=f"not understood: {error}"), None))
             time.sleep(REFUSED_S)
             return
         if self._still_under_way() >= AT_ONCE * (2 if request.action == "stop" else 1):
             words = f"{request.action} refused: {len(self._under_way)} others wait for the microscope"
-            self._answers.put((peer, Answer(ok=False, text=words)))
+            self._answers.put((peer, Answer(ok=False, text=words), None))
             return
         name = f"streamer-{request.action}"
         thread = threading.Thread(target=self._carry_out, args=(peer, request), name=name, daemon=True)
@@ -117,5 +118,5 @@ class RequestsSource:
         except Exception as error:  # whoever asks must be answered
             _log.exception("the request %s failed", request.action)
             answer = Answer(ok=False, text=f"{request.action} failed: {type(error).__name__}: {error}")
-        self._answers.put((peer, answer))
+        self._answers.put((peer, answer, threading.current_thread()))
         self._waker.wake()
