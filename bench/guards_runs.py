@@ -24,7 +24,7 @@ Image = NDArray[np.float32]
 
 PROFILE = "simulated_sted"
 #: Raised when guards judge otherwise with the same thresholds: runs judged before are then left out.
-JUDGED = 2
+JUDGED = 3
 #: Guards that look at predictions and labels for their baseline only; the first two ask for stops by default.
 BY_PHOTONS = ("signal_map", "photons", "bleaching", "health")
 #: Of those, the ones that take a baseline from labels.

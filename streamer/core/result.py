@@ -42,6 +42,8 @@ class Result:
             to the guards by who hands them the result.
         uncertainty: [y, x] float32 standard deviation of `denoised` in photons, where the model gives one.
         halves: the frame's two halves, on every so many frames.
+        labels_seq: number of the earlier frame of this view that `labels` were drawn in and are carried from;
+            None where they were drawn in this one.
     """
 
     frame: Frame
@@ -51,3 +53,4 @@ class Result:
     follows: bool = True
     uncertainty: NDArray[np.float32] | None = None
     halves: Halves | None = None
+    labels_seq: int | None = None

@@ -70,6 +70,11 @@ def warm_up(guards: Sequence[Guard[Any]], shape_yx: tuple[int, int], *, halved: 
         states, _ = judge(guards, states, result)
 
 
+def waits_for_labels(result: Result) -> str:
+    """What a guard says that takes its baseline from drawn frames only, of one whose labels are carried."""
+    return f"not taken for the baseline: the labels are those of frame {result.labels_seq}"
+
+
 def not_judged(guard: str) -> Verdict:
     """What a guard says of a result that is not finite; the range guard is the one that rejects it."""
     meaning = "not judged: the image holds values that are not finite"

@@ -181,6 +181,8 @@ class Trust:
             return state, self._say("pass", None, meaning)
         low, high = likely_range(share)
         words = f"{share:.0%} of what is drawn is expected to be there ({low:.0%} to {high:.0%})"
+        if result.labels_seq is not None:
+            words += f", drawn in frame {result.labels_seq}"
         if share >= self.flag_below:
             return state, self._say("pass", share, words, low=low, high=high)
         return state, self._say(

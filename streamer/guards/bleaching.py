@@ -10,10 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core import Frame, Result, Status, Verdict
-from streamer.guards.base import not_judged
+from streamer.guards.base import not_judged, waits_for_labels
 from streamer.guards.causes import Cause, Change, Shape, cause_of, change_since, shape_of
+from streamer.guards.dimmed import SHARES, dimmed, share_of
 from streamer.guards.history import History, added, nothing, points
-from streamer.guards.light import MEMORY, Light, Tiles, light_of, remembered, start_and_now, tiles_lit
+from streamer.guards.light import (
+    MEMORY,
+    Light,
+    Tiles,
+    light_in,
+    light_of,
+    remembered,
+    start_and_now,
+    tiles_lit,
+)
 from streamer.guards.outlook import against_floor, because, in_sight
 from streamer.guards.shared import drawn_tiles, is_finite, photons_in_halves, photons_in_tiles
 from streamer.metrics.decay import FRAMES_MIN, forecast
@@ -39,6 +49,9 @@ class BleachingState:
         drawn: tiles that the network drew, one number per baseline frame.
         medians: median photons of the drawn tiles, one per baseline frame.
         levels: photons per bright tile above background, one per baseline frame.
+        faint: [share, tile y, tile x] what `recent` would be of frames with less light, see
+            `streamer.guards.dimmed`; empty when the baseline stands.
+        faint_levels: [baseline frame, share] levels of the dimmed frames.
         last: [frame, 2] photons per foreground box and its variance, of the last frames.
         shapes: frames in `shape_start`.
         shape_start, shape_now: see `streamer.guards.causes`; means over the first and the last frames.
@@ -57,6 +70,8 @@ class BleachingState:
     drawn: NDArray[np.int64]
     medians: NDArray[np.float64]
     levels: NDArray[np.float64]
+    faint: Tiles
+    faint_levels: NDArray[np.float64]
     last: NDArray[np.float64]
     shapes: int
     shape_start: Shape
@@ -77,7 +92,8 @@ class Bleaching:
     """Says what share of the light is left, for how many frames it will do, and why it changes.
 
     What is measured is what the `photons` guard measures: photons per foreground box above background, in
-    tiles that earlier frames chose. The two divide the work: `photons` tests every frame sequentially against
+    tiles that the other half of the pixels chose; less what that choice loses in faint frames
+    (`streamer.guards.dimmed`). The two divide the work: `photons` tests every frame sequentially against
     the floor, with a false-alarm rate per run, and stops it; this one looks ahead and names the cause, and is
     no reason to stop by itself.
 
@@ -138,6 +154,8 @@ class Bleaching:
             drawn=np.zeros(0, np.int64),
             medians=np.zeros(0),
             levels=np.zeros(0),
+            faint=np.zeros((0, 0, 0)),
+            faint_levels=np.zeros((0, len(SHARES))),
             last=np.zeros((0, 2)),
             shapes=0,
             shape_start=np.zeros(3),
@@ -157,14 +175,12 @@ class Bleaching:
         """Judge one result; `measured` is photons per foreground box, `limit` the floor."""
         if not is_finite(result):
             return state, not_judged(self.name)
-        tiles, before, halves = photons_in_tiles(result), state.recent, photons_in_halves(result)
+        tiles, before = photons_in_tiles(result), state.recent
         state = replace(_timed(state, result.frame), seen=state.seen + 1, recent=remembered(tiles, before))
-        if state.seen <= MEMORY:
-            return state, self._say("pass", None, "finding out where it is bright, before the baseline")
         if state.medians.size < self.baseline_frames:
-            return self._learn(state, halves, before, tiles[drawn_tiles(result)])
+            return self._learn(state, result, before)
         bright = tiles_lit(float(state.drawn.mean()), state.lit_start, state.lit_now, tiles.size)
-        light = light_of(halves, before, bright, self.read_noise_e)
+        light = light_in(result, before, bright, self.read_noise_e)
         state = self._followed(state, light, result.frame.seq)
         if light.stands_clear:
             shape = shape_of(result.photons, tiles, light.background, self.read_noise_e)
@@ -172,28 +188,46 @@ class Bleaching:
             state = replace(_shaped(state, shape, light.lit), clear=clear)
         return state, self._verdict(state, result.frame)
 
-    def _learn(
-        self, state: BleachingState, halves: Tiles, before: Tiles, foreground: NDArray[np.float64]
-    ) -> tuple[BleachingState, Verdict]:
+    def _learn(self, state: BleachingState, result: Result, before: Tiles) -> tuple[BleachingState, Verdict]:
         """Add a frame to the baseline, unless it shows no foreground."""
-        enough = foreground.size >= self.tiles_min
-        light = light_of(halves, before, foreground.size, self.read_noise_e) if enough else None
+        frames = self._dimmed(result)
+        faint = state.faint if state.faint.size else frames.sum(axis=1)
+        state = replace(state, faint=remembered(frames.sum(axis=1), faint))
+        if state.seen <= MEMORY:
+            return state, self._say("pass", None, "finding out where it is bright, before the baseline")
+        if result.labels_seq is not None:
+            return state, self._say("pass", None, waits_for_labels(result))
+        foreground = photons_in_tiles(result)[drawn_tiles(result)]
+        count, noise = foreground.size, self.read_noise_e
+        light = light_in(result, before, count, noise) if count >= self.tiles_min else None
         if light is None or not light.stands_clear:
             return state, self._say("flag", None, "no foreground yet from which to take a baseline")
+        lights = (light_of(*each, count, noise) for each in zip(frames, faint, strict=True))
         state = replace(
             state,
-            drawn=np.append(state.drawn, foreground.size),
+            drawn=np.append(state.drawn, count),
             medians=np.append(state.medians, np.median(foreground)),
             levels=np.append(state.levels, light.level),
+            faint_levels=np.vstack([state.faint_levels, [each.level for each in lights]]),
         )
+        if state.medians.size == self.baseline_frames:
+            state = replace(state, faint=np.zeros((0, 0, 0)))
         words = f"frame {state.medians.size} of {self.baseline_frames} of the baseline"
         return state, self._say("pass", float(np.median(foreground)), words)
 
+    def _dimmed(self, result: Result) -> Tiles:
+        """[share, 2, tile y, tile x] the frame as fainter ones would look."""
+        halves, seq = photons_in_halves(result), max(result.frame.seq, 0)
+        return np.stack(
+            [dimmed(halves, share, (seq, at), self.read_noise_e) for at, share in enumerate(SHARES)]
+        )
+
     def _followed(self, state: BleachingState, light: Light, seq: int) -> BleachingState:
         """Put a frame's light into the history, and forecast anew when that is due."""
-        unit = float(state.medians.mean() / state.levels.mean())  # photons per box and per bright tile
-        photons = unit * light.level
-        newest = [[photons, (unit * light.error) ** 2]]
+        start, median = float(state.levels.mean()), float(state.medians.mean())
+        share = share_of(light.level / start, state.faint_levels.mean(axis=0) / start)
+        photons, error = median * share, median * light.error / start
+        newest = [[photons, error**2]]
         last = np.concatenate([state.last, newest])[-(BEFORE + 2) :]
         state = replace(state, last=last, judged=state.judged + 1, history=added(state.history, seq, photons))
         if _changed_at_once(last):

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core import Result, Status, Verdict
-from streamer.guards.base import not_judged
-from streamer.guards.light import MEMORY, Half, Light, Tiles, light_of, remembered, start_and_now, tiles_lit
-from streamer.guards.shared import BOX, drawn_tiles, is_finite, photons_in_halves, photons_in_tiles
+from streamer.guards.base import not_judged, waits_for_labels
+from streamer.guards.light import MEMORY, Half, Light, Tiles, light_in, remembered, start_and_now, tiles_lit
+from streamer.guards.shared import BOX, drawn_tiles, is_finite, photons_in_tiles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -106,21 +106,22 @@ class Photons:
         """Judge one result; `measured` is photons per foreground box, `limit` the floor."""
         if not is_finite(result):
             return state, not_judged(self.name)
-        tiles, before, halves = photons_in_tiles(result), state.recent, photons_in_halves(result)
+        tiles, before = photons_in_tiles(result), state.recent
         state = replace(state, seen=state.seen + 1, recent=remembered(tiles, before))
         if state.seen <= MEMORY:
             return state, self._say("pass", None, "finding out where it is bright, before the baseline")
         if state.medians.size < self.baseline_frames:
-            return self._learn(state, halves, before, tiles[drawn_tiles(result)])
+            if result.labels_seq is not None:
+                return state, self._say("pass", None, waits_for_labels(result))
+            return self._learn(state, result, before)
         bright = tiles_lit(float(state.drawn.mean()), state.lit_start, state.lit_now, tiles.size)
-        return self._test(state, light_of(halves, before, bright, self.read_noise_e))
+        return self._test(state, light_in(result, before, bright, self.read_noise_e))
 
-    def _learn(
-        self, state: PhotonsState, halves: Tiles, before: Tiles, foreground: NDArray[np.float64]
-    ) -> tuple[PhotonsState, Verdict]:
+    def _learn(self, state: PhotonsState, result: Result, before: Tiles) -> tuple[PhotonsState, Verdict]:
         """Add a frame to the baseline, unless it shows no foreground."""
+        foreground = photons_in_tiles(result)[drawn_tiles(result)]
         enough = foreground.size >= self.tiles_min
-        light = light_of(halves, before, foreground.size, self.read_noise_e) if enough else None
+        light = light_in(result, before, foreground.size, self.read_noise_e) if enough else None
         if light is None or not light.stands_clear:
             return state, self._say("flag", None, "no foreground yet from which to take a baseline")
         median = float(np.median(foreground))

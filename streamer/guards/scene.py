@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core import Result, Verdict
-from streamer.guards.base import not_judged
+from streamer.guards.base import not_judged, waits_for_labels
 from streamer.guards.sequential import evidence_limit, gathered, log_e_value
 from streamer.guards.shared import BOX, is_finite, photons_in_tiles
 from streamer.metrics import tile_sums
@@ -60,7 +60,7 @@ class _Look:
 
     Attributes:
         sharp: its sharpness; None where noise hides it.
-        area: share of the field that is drawn.
+        area: share of the field that is drawn; nan where that is an earlier frame's.
         background: photons per box where it is darkest.
         counting: standard error of the background by photon counting.
         small: [y, x] thumbnail of its prediction.
@@ -150,6 +150,8 @@ class Scene:
             meaning = f"not judged: the field is smaller than {WIDE * BOX} pixels"
             return state, Verdict(guard=self.name, status="flag", measured=None, limit=None, meaning=meaning)
         if len(state.start) < self.baseline_frames:
+            if result.labels_seq is not None:
+                return state, self._waits(state, look, result)
             return self._learn(state, look)
         return self._test(state, look)
 
@@ -164,6 +166,12 @@ class Scene:
         mean = before + (look.small - before) / np.float32(seen + 1)
         state = replace(state, start=np.concatenate([state.start, [numbers]]), reference=mean)
         return state, self._say(state, look, tuple(self._drifted(state)), None)
+
+    def _waits(self, state: SceneState, look: _Look, result: Result) -> Verdict:
+        """Of a frame with another one's labels: its area would be counted twice."""
+        said = tuple(self._drifted(state))
+        verdict = self._say(state, look, said, None)
+        return verdict if said else replace(verdict, meaning=waits_for_labels(result))
 
     def _test(self, state: SceneState, look: _Look) -> tuple[SceneState, Verdict]:
         """Gather the evidence of one frame."""
@@ -197,7 +205,8 @@ class Scene:
         if state.evidence[0] >= limit:
             yield f"the focus is lost: sharpness {sharp} of the start"
         if state.evidence[1] >= limit:
-            yield f"less structure in view: {area} of the area at the start"
+            of_start = f": {area} of the area at the start" if math.isfinite(values[1]) else ""
+            yield f"less structure in view{of_start}"
         if state.evidence[2] >= limit:
             yield f"the background has risen to {background} of the start"
 
@@ -219,8 +228,8 @@ class Scene:
         lost: bool = False,
     ) -> Verdict:
         total = math.hypot(*state.place)
-        values = {
-            "foreground_area": look.area,
+        values = {} if math.isnan(look.area) else {"foreground_area": look.area}
+        values |= {
             "background_photons": look.background,
             "drift_total_px": total,
             "drift_total_y_px": state.place[0],
@@ -247,7 +256,7 @@ class Scene:
 def _look(state: SceneState, result: Result) -> tuple[SceneState, _Look | None]:
     """What a frame shows, and the state with its place."""
     binning = max(BINNING, -(-max(result.denoised.shape) // THUMBNAIL_PX))
-    small = thumbnail(result.denoised, binning)
+    small, drawn = thumbnail(result.denoised, binning), result.labels_seq is None
     near = (state.place[0] / binning, state.place[1] / binning)
     shift = shift_between(state.reference, small, near, REACH_PX) if state.reference.size else None
     moved = None
@@ -262,7 +271,7 @@ def _look(state: SceneState, result: Result) -> tuple[SceneState, _Look | None]:
     background = max(float(np.partition(tiles, chosen - 1)[:chosen].mean()), 0.0)
     return state, _Look(
         sharp=sharpness(result.photons),
-        area=float(np.count_nonzero(result.labels)) / result.labels.size,
+        area=float(np.count_nonzero(result.labels)) / result.labels.size if drawn else math.nan,
         background=background,
         counting=math.sqrt(max(background, LEAST_BACKGROUND) / (chosen * WIDE**2)),
         small=small,
