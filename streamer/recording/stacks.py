@@ -15,7 +15,7 @@ from streamer.recording.image import describe_image
 from streamer.recording.lines import Row
 from streamer.recording.ngff import SUPPORTED_Z
 from streamer.recording.read import parts
-from streamer.recording.run import RunFolder, Stacks
+from streamer.recording.run import RunFolder, Stacks, read_info
 
 #: First and last z that signal supports, both included; None where no slice is.
 Range = tuple[int, int] | None
@@ -92,12 +92,14 @@ def supported_slices(rows: Iterable[Row]) -> dict[str, Support]:
 def mark_supported(run: RunFolder) -> Stacks | None:
     """Write the supported z of every stack into its image's attributes; the sums, None without stacks.
 
+    Nothing is said of stacks of a camera without calibration: its guards cannot tell signal.
+
     Raises:
         RecordingError: the disk will not have it.
         SourceError: the rows are damaged.
     """
     deep = {part.part.annotated for part in parts(run) if part.extent[2] > 1}
-    if not deep:
+    if not deep or read_info(run).calibration.get("provisional"):
         return None
     support = supported_slices(row for row in iter_frames(run) if row["annotated_image"] in deep)
     for image, stacks in support.items():

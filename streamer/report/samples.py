@@ -58,10 +58,13 @@ class Sampler:
         run: the recording.
         index: where its frames lie.
         first_wall_s: Unix time of the first frame.
+        unit: of what was denoised.
     """
 
-    def __init__(self, run: RunFolder, index: FrameIndex, first_wall_s: float) -> None:
-        self._run, self._index, self._first_wall_s = run, index, first_wall_s
+    def __init__(
+        self, run: RunFolder, index: FrameIndex, first_wall_s: float, unit: str = "photons a pixel"
+    ) -> None:
+        self._run, self._index, self._first_wall_s, self._unit = run, index, first_wall_s, unit
         self._contrasts: dict[View, Contrast] = {}
         #: What could not be read, in words.
         self.problems: list[str] = []
@@ -111,7 +114,7 @@ class Sampler:
             title=title,
             when=when,
             note=_note(planes),
-            pictures=tuple(_pictures(planes, contrast, entry.seq)),
+            pictures=tuple(_pictures(planes, contrast, entry.seq, self._unit)),
         )
 
 
@@ -130,7 +133,7 @@ def _note(planes: Planes) -> str:
     return f"{units.share(share, 1.0)} of what was drawn is unsupported"
 
 
-def _pictures(planes: Planes, contrast: Contrast, seq: int) -> Iterator[Picture]:
+def _pictures(planes: Planes, contrast: Contrast, seq: int, unit: str) -> Iterator[Picture]:
     length_um, bar_px = scale_bar(planes.pixel_um, planes.raw.shape)
     bar = f"; bar {length_um:g} µm" if bar_px else ""
     yield Picture(
@@ -143,7 +146,7 @@ def _pictures(planes: Planes, contrast: Contrast, seq: int) -> Iterator[Picture]
     yield Picture(
         uri=grey_picture(planes.denoised, contrast.denoised_high),
         alt=f"denoised frame {seq}",
-        label=f"denoised, 0–{units.number(contrast.denoised_high)} photons a pixel",
+        label=f"denoised, 0–{units.number(contrast.denoised_high)} {unit}",
     )
     if planes.segmentation is not None:
         yield Picture(

@@ -48,7 +48,8 @@ class Table:
 
 def sheet(run: WatchedRun, told: Told) -> dict[str, Any]:
     """All that the template needs, by name."""
-    sampler = Sampler(run.folder, run.index, run.series.first_wall_s)
+    unit = "grey levels, scaled" if run.info.calibration.get("provisional") else "photons a pixel"
+    sampler = Sampler(run.folder, run.index, run.series.first_wall_s, unit)
     samples = sampler.overview()
     shown, more = decided(told.decisions, run.series.first_wall_s, sampler.at)
     log, log_left_out = _log(run)

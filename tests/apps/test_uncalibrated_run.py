@@ -26,6 +26,7 @@ from streamer.errors import UsageError
 from streamer.hook import Hook
 from streamer.reading import FrameIndex, read_planes
 from streamer.recording import RunFolder, read_info
+from streamer.report import write_report
 from streamer.simulation import camera_grey_levels
 
 QUICK = ModelSettings(precision="f32", threads=1)
@@ -95,6 +96,32 @@ def test_nothing_is_said_of_trust(settings: ReplaySettings, tmp_path: Path) -> N
     planes = read_planes(run, entry, view.channel)
     assert planes.segmentation is not None
     assert planes.trust is None
+
+
+def test_no_slice_of_a_stack_is_called_unsupported_and_no_grey_level_a_photon(
+    settings: ReplaySettings, tmp_path: Path
+) -> None:
+    stack = grey_levels(8).reshape(2, 4, 64, 64)
+    tifffile.imwrite(tmp_path / "stack.ome.tif", stack, metadata={"axes": "TZYX"}, ome=True)
+    replay(replace(settings, paths=(tmp_path / "stack.ome.tif",)))
+    run = RunFolder(tmp_path / "run")
+    assert read_info(run).stacks is None
+    attributes = (run.path / "annotated.ome.zarr" / "zarr.json").read_text()
+    assert "supported" not in attributes
+    write_report(run.path, tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "grey levels, scaled" in page
+    assert "photons a pixel" not in page
+
+
+def test_a_replay_says_whose_spread_consistency_judges_by(settings: ReplaySettings, tmp_path: Path) -> None:
+    told: list[str] = []
+    rig = str(camera_rig.write_rig(tmp_path, "measured", camera_rig.known()))
+    models = replace(QUICK, model="er-denoise-causal")
+    replay(replace(settings, profile=rig, models=models), on_words=told.extend)
+    (line,) = (words for words in told if words.startswith("guard consistency:"))
+    assert "er-denoise-live" in line
+    assert "er-denoise-causal" in line
 
 
 def test_once_the_camera_is_measured_its_raw_frames_are_judged(
