@@ -3,7 +3,8 @@
     python -m bench.guards --out bench/results/guards.json --resume --minutes 60
     python -m bench.guards --out bench/results/guards.json --resume --only long-healthy
     python -m bench.guards --out bench/results/guards.json --resume --only time
-    python -m bench.guards --out bench/results/guards.json --resume --only table
+    python -m bench.guards --out bench/results/guards.json --resume --only table --images docs/images \
+        --docs docs/guards.md
 
 Runs are kept one by one beside the results, as JSON lines, so that the study can be done in parts; the tables
 are made from whatever is there. `--only time` wants a quiet machine.
@@ -24,7 +25,7 @@ import typer
 from rich.console import Console
 
 from bench.guards_movies import CASES, SEEDS, SMALL_PX, Case
-from bench.guards_page import page
+from bench.guards_page import page, put_into
 from bench.guards_picture import draw
 from bench.guards_runs import BY_PHOTONS, PROFILE, Study, run
 from bench.guards_store import Record, Store, usable
@@ -125,6 +126,7 @@ def main(
     minutes: Annotated[float, typer.Option(help="Begin no run after so many.")] = float("inf"),
     quick: Annotated[bool, typer.Option(help="A few short runs; measures nothing.")] = False,
     images: Annotated[Path | None, typer.Option(help="Folder for pictures.")] = None,
+    docs: Annotated[Path | None, typer.Option(help="Page that holds the tables.")] = None,
 ) -> None:
     """Run, judge, tabulate."""
     store = Store(path=out.with_name(f"{out.stem}_runs.jsonl"))
@@ -139,6 +141,8 @@ def main(
     out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     if images is not None:
         draw(records, Study().composer.profile, images)
+    if docs is not None:
+        docs.write_text(put_into(docs.read_text(encoding="utf-8"), results), encoding="utf-8")
     print(page(results))
 
 

@@ -5,32 +5,105 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bench.guards_movies import CASES, LARGE_PX, LONG_PX
+from bench.guards_movies import CASES, FULL_LENGTH, LARGE_PX, LONG_PX
 from bench.models_words import machine_words, markdown
 
 Results = Mapping[str, Any]
 
+#: Where the page of the guards holds what is made here.
+BEGIN, END = "<!-- study -->", "<!-- end of the study -->"
+ORACLE = (
+    "The oracle stops where the prediction becomes no better than at the floor on the same specimen at the "
+    "same moment. Kept are frames that no guard which stops a run rejects; one may have flagged them. "
+    "Medians over runs, with 95 % intervals."
+)
+ABLATION = (
+    "What would stop the run, were only this guard, or the two rules of Rahm et al., allowed to ask for it: "
+    "runs stopped, at which frame after it began (median), and how many of them before it began. These need "
+    "no stop: healthy, blur, move, other."
+)
+
 
 def page(results: Results) -> str:
     """The tables of the study in Markdown."""
-    parts = [_headline(results), _scenarios(results)]
+    parts = [_asked(results), ORACLE]
     if results["fading"] or results["fading_small"]:
         parts.append(_fading(results))
-    parts += [_alarms(results), _alone(results)]
+    parts += [_scenarios(results), ABLATION, _alone(results), "Alarms in healthy runs:", _alarms(results)]
     if "time" in results:
-        parts.append(_time(results["time"]))
+        parts += ["All guards that look at every frame, on one core:", _time(results["time"])]
     parts.append(f"{results['date']}; {machine_words(results['machine'])}.")
     return "\n\n".join(parts)
 
 
-def _headline(results: Results) -> str:
-    stops, gone = results["false_stops"], results["gone_at_once"]
-    return (
-        f"False stops: {stops.get('count', 0)} of {stops['n']} healthy full-length runs "
-        f"(95 % bound: at most {stops['at_most']:.1%}). Signal gone at once: told within 3 frames in "
-        f"{gone['told'].get('count', 0)} of {gone['told']['n']} runs "
-        f"(at least {gone['told']['at_least']:.1%})."
-    )
+def put_into(text: str, results: Results) -> str:
+    """A page with its part about the study made anew.
+
+    Raises:
+        ValueError: the page does not say where that part begins and ends.
+    """
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the page lacks {BEGIN} or {END}")
+    return f"{before}{BEGIN}\n{page(results)}\n{END}{after}"
+
+
+def _asked(results: Results) -> str:
+    """What was asked for, and what was found."""
+    stops, gone = results["false_stops"], results["gone_at_once"]["told"]
+    rows = [
+        (
+            "signal gone at once is told within 3 frames, 99 %",
+            _of(gone, "at_least", "at least"),
+            str(gone["n"]),
+        ),
+        (
+            f"false stops, healthy, {FULL_LENGTH:,} frames, {LONG_PX}x{LONG_PX}, at most 5 %",
+            _of(stops, "at_most", "at most"),
+            str(stops["n"]),
+        ),
+    ]
+    for kind, side in (("fading", LONG_PX), ("fading_small", LARGE_PX)):
+        if results[kind]:
+            rows += _faded(results[kind]["all"], f"{side}x{side}")
+    return markdown(("asked", "found", "n"), rows)
+
+
+def _of(row: Results, bound: str, words: str) -> str:
+    if not row["n"]:
+        return "not measured with the guards as they are"
+    return f"{row['count']} of {row['n']}, {words} {row[bound]:.1%}"
+
+
+def _faded(row: Results, field: str) -> list[tuple[str, str, str]]:
+    covers, runs = row["forecast_covers"], str(row["oracle_known"]["n"])
+    by_plan, by_oracle = row["off_share_of_plan"], row["off_share_of_oracle"]
+    kept, good = row["unusable_kept"], row["unusable_unflagged"]
+    return [
+        (
+            f"bleaching, {field}: stop within 3 % of {FULL_LENGTH:,} frames of the oracle's",
+            f"off by {_percent(by_plan)}; {_percent(by_oracle)} of the oracle's frame",
+            runs,
+        ),
+        (
+            "unusable frames, at most 5 % of those kept as good",
+            f"of those not flagged {_percent(good)}; of all kept {_percent(kept)}",
+            runs,
+        ),
+        ("dose saved, of what the oracle saves", _percent(row["saved"]), runs),
+        (
+            "forecast at half of the life, within 10 %, 90 % interval covers 85-95 %",
+            f"off by {_percent(row['forecast_error'])}; covers {covers['count']} of {covers['n']} "
+            f"({covers['low']:.0%}-{covers['high']:.0%})",
+            str(covers["n"]),
+        ),
+    ]
+
+
+def _percent(row: Results) -> str:
+    ends = f" ({row['low']:.1%} to {row['high']:.1%})" if "low" in row else ""
+    return f"{row['median']:.1%}{ends}" if row["n"] else "-"
 
 
 def _scenarios(results: Results) -> str:

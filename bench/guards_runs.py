@@ -23,6 +23,8 @@ from streamer.simulation import foreground_box_sum
 Image = NDArray[np.float32]
 
 PROFILE = "simulated_sted"
+#: The networks in the arithmetic that every machine has.
+EXACT = ModelSettings(precision="f32", threads=1)
 #: Raised when guards judge otherwise with the same thresholds: runs judged before are then left out.
 JUDGED = 3
 #: Guards that look at predictions and labels for their baseline only; the first two ask for stops by default.
@@ -41,9 +43,7 @@ CURVE_POINTS = 120
 class Study:
     """The guards and networks of the study, with the thresholds of the profile as it is shipped."""
 
-    composer: Composer = field(
-        default_factory=lambda: Composer(load_profile(PROFILE), load_models(ModelSettings(threads=1)))
-    )
+    composer: Composer = field(default_factory=lambda: Composer(load_profile(PROFILE), load_models(EXACT)))
 
     def stages(self) -> Stages:
         """Those of a full-length run, afresh."""

@@ -22,6 +22,7 @@ from bench.guards_measures import (
     with_rules,
 )
 from bench.guards_movies import CASES, onset_of
+from bench.guards_page import put_into
 from bench.guards_runs import BY_PHOTONS, ByPhotons, Statuses, Study
 from bench.guards_store import Record, Store, usable
 from bench.guards_table import STOPPING
@@ -29,6 +30,7 @@ from streamer.core import Frame
 from streamer.profile import load_profile
 
 PROFILE = load_profile("simulated_sted")
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +82,14 @@ def test_the_results_state_machine_seeds_n_and_that_the_form_is_short(
     assert results["seeds"]["first"] > 0
     assert results["false_stops"]["n"] == 1
     assert results["gone_at_once"]["told"]["n"] == 6
+
+
+def test_the_page_of_the_guards_says_what_the_results_say() -> None:
+    results = json.loads((ROOT / "bench/results/guards.json").read_text(encoding="utf-8"))
+    text = (ROOT / "docs/guards.md").read_text(encoding="utf-8")
+    assert put_into(text, results) == text
+    with pytest.raises(ValueError, match="study"):
+        put_into("no place for it", results)
 
 
 def test_a_study_with_all_its_runs_adds_none(quick: tuple[Path, dict[str, list[Record]]]) -> None:
