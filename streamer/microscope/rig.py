@@ -228,14 +228,7 @@ def open_rig(
         "Filter": wheel,
     }
     with open_core(devices) as core:
-        core.setCameraDevice("Camera")
-        core.setFocusDevice("Focus")
-        core.setXYStageDevice("Stage")
-        core.definePixelSizeConfig("scan")
-        core.setPixelSizeUm("scan", settings.pixel_nm / 1e3)
-        core.setPixelSizeConfig("scan")
-        for name in CHANNELS:
-            core.defineConfig("Channel", name, "Filter", "Label", name)
+        _configure(core, settings.pixel_nm)
         rig = SimulatedRig(
             core=core,
             camera=camera,
@@ -249,3 +242,15 @@ def open_rig(
             yield rig
         finally:
             rig.make_safe()
+
+
+def _configure(core: EngineCore, pixel_nm: float) -> None:
+    """What a configuration file would say: default devices, pixel size, channel presets."""
+    core.setCameraDevice("Camera")
+    core.setFocusDevice("Focus")
+    core.setXYStageDevice("Stage")
+    core.definePixelSizeConfig("scan")
+    core.setPixelSizeUm("scan", pixel_nm / 1e3)
+    core.setPixelSizeConfig("scan")
+    for name in CHANNELS:
+        core.defineConfig("Channel", name, "Filter", "Label", name)
