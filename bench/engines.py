@@ -1,24 +1,24 @@
 """One network under each engine in one interleaved run: time per frame, and agreement with PyTorch eager.
 
     python -m bench.engines --model er-denoise-live --shape 608 608 --json engines.json
+    python -m bench.engines --published --shape 600 600 --repeats 10
 
-Each contender lives in a process of its own, so that no runtime inherits another's threads or memory
-settings, and all take turns frame by frame, so that a busy moment of the machine hits all of them.
-Plain eager runs twice: as installed, and with an allocator that keeps large buffers (glibc only).
+All contenders take turns frame by frame, each in a process of its own (`bench.turns`). Plain eager runs
+twice: as installed, and with an allocator that keeps large buffers (glibc only). ONNX Runtime takes part
+where it is installed (`pip install onnxruntime`).
 """
 
 from __future__ import annotations
 
-import ctypes
+import importlib
 import json
-import multiprocessing
 import os
-import platform
+import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from multiprocessing.connection import Connection
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,26 +29,25 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from streamer.engines import Precision, compile_engine, relative_rms
+from bench.turns import Image, Ready, Runner, running, tails
+from streamer.engines import Precision, relative_rms
 from streamer.engines.cpu import AMX, cpu_name, instruction_set, usable_cores
+from streamer.engines.memory import keep_buffers
+from streamer.engines.select import compile_one
 from streamer.errors import EngineError, StreamerError
-from streamer.package import load_package
+from streamer.package import ModelPackage, load_package
 
 #: Terminal and progress go to stderr, so that JSON on stdout stays clean.
 CONSOLE = Console(stderr=True)
 #: Photons per pixel of the frame: the order of a low-dose foreground.
 MEAN_PHOTONS = 0.3
-#: Percentiles of the two tails need so many frames.
-FRAMES_FOR_TAILS = 10
-TOO_SMALL = "n too small"
 TABLE_WIDTH = 124
-#: mallopt(3): keep every buffer in one heap that is never given back.
-MALLOC_SETTINGS = {"M_MMAP_MAX": (-4, 0), "M_TRIM_THRESHOLD": (-1, 2**31 - 1), "M_ARENA_MAX": (-8, 1)}
+ONNX_RUNTIME = "onnxruntime"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contender:
-    """An engine, its precision, and whether glibc is told to keep large buffers."""
+    """An engine of ours or "onnxruntime", its precision, and whether glibc is told to keep large buffers."""
 
     name: str
     engine: str
@@ -60,6 +59,7 @@ ORACLE = Contender(name="torch eager f32", engine="torch", precision="f32")
 CONTENDERS = (
     ORACLE,
     Contender(name="torch eager f32, malloc settings", engine="torch", precision="f32", keep_buffers=True),
+    Contender(name="onnxruntime f32", engine=ONNX_RUNTIME, precision="f32"),
     Contender(name="openvino f32", engine="openvino", precision="f32"),
     Contender(name="openvino bf16", engine="openvino", precision="bf16"),
 )
@@ -78,98 +78,56 @@ class Row:
     times_faster: float
     relative_rms: float
     tolerance: float
-    key: Mapping[str, object]
+    key: Any
 
 
-class Runner:
-    """The parent's end of one contender's process."""
-
-    def __init__(self, pipe: Connection, name: str) -> None:
-        self._pipe, self._name = pipe, name
-        self.key, self.compile_s, self.tolerance = self._ask(None)
-        self.times_ms: list[float] = []
-
-    def frame(self) -> float:
-        """Milliseconds of one frame."""
-        return float(self._ask("frame"))
-
-    def output(self) -> NDArray[np.float32]:
-        """The output for the common frame."""
-        output: NDArray[np.float32] = self._ask("output")
-        return output
-
-    def _ask(self, question: str | None) -> Any:
-        if question:
-            self._pipe.send(question)
-        try:
-            kind, answer = self._pipe.recv()
-        except EOFError:
-            raise EngineError(f"{self._name}: its process ended; look above for the reason") from None
-        if kind == "error":
-            raise EngineError(f"{self._name}: {answer}")
-        return answer
-
-
-@contextmanager
-def running(contender: Contender, model: str, shape: tuple[int, int], threads: int) -> Iterator[Runner]:
-    """A contender in its own process, compiled and warm."""
-    ours, theirs = multiprocessing.get_context("spawn").Pipe()
-    process = multiprocessing.get_context("spawn").Process(
-        target=serve, args=(theirs, contender, model, shape, threads), daemon=True
-    )
-    process.start()
-    theirs.close()
-    try:
-        yield Runner(ours, contender.name)
-    finally:
-        ours.close()
-        process.join(timeout=10)
-        process.terminate()
-
-
-def serve(pipe: Connection, contender: Contender, model: str, shape: tuple[int, int], threads: int) -> None:
-    """Compile, warm up, then answer questions until the pipe closes (runs in the contender's process)."""
-    try:
-        if contender.keep_buffers:
-            keep_buffers()
-        package = load_package(model)
-        begun = time.perf_counter()
-        engine = compile_engine(
-            package, shape, engine=contender.engine, precision=contender.precision, threads=threads
-        )
-        compile_s = time.perf_counter() - begun
-        frame = np.random.default_rng(0).poisson(MEAN_PHOTONS, engine.key.shape).astype(np.float32)
-        for _ in range(3):  # warm-up: first touches, thread pools
-            output = engine(frame)
-    except StreamerError as error:
-        pipe.send(("error", str(error)))
-        return
-    allowed = package.config.tolerance
-    tolerance = allowed.relative_rms_bf16 if contender.precision == "bf16" else allowed.relative_rms_f32
-    pipe.send(("ready", (engine.key.to_dict(), compile_s, tolerance)))
-    while True:
-        try:
-            question = pipe.recv()
-        except EOFError:
-            return
-        begun = time.perf_counter()
-        output = engine(frame)
-        taken_ms = 1e3 * (time.perf_counter() - begun)
-        pipe.send(("answer", output if question == "output" else taken_ms))
-
-
-def keep_buffers() -> None:
-    """Tell glibc to keep what is freed.
+def make(contender: Contender, model: str, shape: tuple[int, int], threads: int) -> Ready:
+    """The contender, compiled (runs in its own process).
 
     Raises:
-        EngineError: another C library.
+        StreamerError: it is not here, or cannot compute this model.
     """
-    if platform.libc_ver()[0] != "glibc":
+    if contender.keep_buffers and not keep_buffers():
         raise EngineError("malloc settings need glibc; leave this contender out")
-    mallopt = ctypes.CDLL(None).mallopt
-    for name, (number, value) in MALLOC_SETTINGS.items():
-        if not mallopt(number, value):
-            raise EngineError(f"mallopt({name}, {value}) was refused; leave this contender out")
+    package = load_package(model)
+    if any(size % package.size_multiple for size in shape):
+        raise EngineError(f"shape {list(shape)}: {package.id} needs multiples of {package.size_multiple}")
+    allowed = package.config.tolerance
+    tolerance = allowed.relative_rms_bf16 if contender.precision == "bf16" else allowed.relative_rms_f32
+    frame_shape = (1, package.test_input().shape[1], *shape)
+    frame = np.random.default_rng(0).poisson(MEAN_PHOTONS, frame_shape).astype(np.float32)
+    if contender.engine == ONNX_RUNTIME:
+        run, key = onnx_runtime(package, threads)
+        return Ready(run=run, frame=frame, threads=threads, tolerance=tolerance, key=key)
+    engine = compile_one(package, shape, contender.engine, contender.precision, threads)
+    key = dict(engine.key.to_dict())
+    return Ready(run=engine, frame=frame, threads=engine.key.threads, tolerance=tolerance, key=key)
+
+
+def onnx_runtime(package: ModelPackage, threads: int) -> tuple[Callable[[Image], Image], dict[str, object]]:
+    """The package's ONNX weights under ONNX Runtime on the CPU, and its version.
+
+    Raises:
+        EngineError: it is not installed, or the package holds no ONNX weights.
+    """
+    try:
+        runtime: Any = importlib.import_module(ONNX_RUNTIME)
+    except ImportError:
+        raise EngineError("onnxruntime is not installed; pip install onnxruntime") from None
+    if package.description.weights.onnx is None:
+        raise EngineError(f"{package.id}: holds no ONNX weights; export them")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    session = runtime.InferenceSession(
+        package.read(package.description.weights.onnx), options, providers=["CPUExecutionProvider"]
+    )
+    (given,) = session.get_inputs()
+
+    def run(frame: Image) -> Image:
+        output: NDArray[np.float32] = session.run(None, {given.name: frame})[0]
+        return output
+
+    return run, {"runtime": ONNX_RUNTIME, "runtime_version": runtime.__version__, "threads": threads}
 
 
 def compare(model: str, shape: tuple[int, int], threads: int, repeats: int) -> list[Row]:
@@ -182,7 +140,8 @@ def compare(model: str, shape: tuple[int, int], threads: int, repeats: int) -> l
         runners: dict[Contender, Runner] = {}
         for contender in CONTENDERS:
             try:
-                runners[contender] = stack.enter_context(running(contender, model, shape, threads))
+                made = running(contender.name, partial(make, contender, model, shape, threads))
+                runners[contender] = stack.enter_context(made)
             except EngineError as error:
                 if contender is ORACLE:
                     raise
@@ -195,17 +154,17 @@ def compare(model: str, shape: tuple[int, int], threads: int, repeats: int) -> l
         return [_row(contender.name, runner, expected, base_ms) for contender, runner in runners.items()]
 
 
-def _row(name: str, runner: Runner, expected: NDArray[np.float32], base_ms: float) -> Row:
-    times = np.array(runner.times_ms)
-    low, high = np.percentile(times, [10, 90]) if len(times) >= FRAMES_FOR_TAILS else (TOO_SMALL, TOO_SMALL)
+def _row(name: str, runner: Runner, expected: Image, base_ms: float) -> Row:
+    median_ms = float(np.median(runner.times_ms))
+    low, high = tails(runner.times_ms)
     return Row(
         contender=name,
-        threads=int(runner.key["threads"]),
+        threads=runner.threads,
         compile_s=runner.compile_s,
-        median_ms=float(np.median(times)),
+        median_ms=median_ms,
         p10_ms=low,
         p90_ms=high,
-        times_faster=base_ms / float(np.median(times)),
+        times_faster=base_ms / median_ms,
         relative_rms=relative_rms(runner.output(), expected),
         tolerance=runner.tolerance,
         key=runner.key,
@@ -232,14 +191,26 @@ def _table(rows: Sequence[Row], title: str) -> Table:
     return table
 
 
+def _published(folder: Path) -> Path:
+    from bench.published import write_published
+
+    return write_published(folder / "unet-rcan-published")
+
+
 def main(
-    model: Annotated[str, typer.Option(help="Id or folder of a package with both kinds of weights.")],
+    model: Annotated[
+        str, typer.Option(help="Id or folder of a package with both kinds of weights.")
+    ] = "er-denoise-live",
+    published: Annotated[
+        bool, typer.Option("--published", help="UNet-RCAN at its published size, random weights, instead.")
+    ] = False,
     shape: Annotated[tuple[int, int], typer.Option(help="Height and width.")] = (608, 608),
     repeats: Annotated[int, typer.Option(help="Frames per contender.", min=1)] = 30,
     threads: Annotated[int, typer.Option(help="0 takes the physical cores of this process.")] = 0,
     json_path: Annotated[Path | None, typer.Option("--json", help="Write the numbers here, too.")] = None,
 ) -> None:
     """Print the table of engines; exit 1 where one strays from the oracle beyond the package's tolerance."""
+    title = "unet-rcan as published, random weights," if published else model
     machine: dict[str, Any] = {
         "cpu": cpu_name(),
         "instruction_set": instruction_set(),
@@ -248,7 +219,9 @@ def main(
         "load_before": os.getloadavg() if hasattr(os, "getloadavg") else None,
     }
     try:
-        rows = compare(model, shape, threads or usable_cores(), repeats)
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = str(_published(Path(scratch))) if published else model
+            rows = compare(folder, shape, threads or usable_cores(), repeats)
     except StreamerError as error:
         CONSOLE.print(f"error: {error}", style="red")
         raise typer.Exit(error.exit_code) from None
@@ -258,12 +231,13 @@ def main(
     Console(width=max(Console().width, TABLE_WIDTH)).print(
         _table(
             rows,
-            f"{model} {shape[0]}x{shape[1]}, n = {repeats}, {cpu_name()} ({instruction_set()}), {amx} AMX",
+            f"{title} {shape[0]}x{shape[1]}, n = {repeats}, {cpu_name()} ({instruction_set()}), {amx} AMX",
         )
     )
     if json_path is not None:
         report = {
-            "model": model,
+            "model": title,
+            "date": time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime()),
             "shape_yx": shape,
             "repeats": repeats,
             "machine": machine,

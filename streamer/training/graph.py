@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import onnx
@@ -22,6 +23,21 @@ def export_onnx(network: nn.Module, path: Path, *, channels: int, multiple: int,
     """
     example = torch.zeros(1, channels, 4 * multiple, 4 * multiple)
     sizes = {2: multiple * torch.export.Dim("rows"), 3: multiple * torch.export.Dim("columns")}
+    onnx.save(checked(exported(network, (example,), (sizes,), inputs=("photons",), output=output)), path)
+
+
+def exported(
+    network: nn.Module,
+    examples: tuple[object, ...],
+    sizes: tuple[object, ...],
+    *,
+    inputs: Sequence[str],
+    output: str,
+) -> onnx.ModelProto:
+    """The graph of a network with its weights, called with `examples`; `sizes` names their free axes.
+
+    Errors: RunError where this torch cannot.
+    """
     # The exporter warns of its own deprecations, and logs what it would need for models that we have not.
     logger = logging.getLogger("torch.onnx")
     level = logger.level
@@ -31,22 +47,26 @@ def export_onnx(network: nn.Module, path: Path, *, channels: int, multiple: int,
             warnings.simplefilter("ignore")
             program = torch.onnx.export(
                 network,
-                (example,),
-                input_names=["photons"],
+                examples,
+                input_names=list(inputs),
                 output_names=[output],
                 opset_version=OPSET,
-                dynamic_shapes=(sizes,),
+                dynamic_shapes=sizes,
                 dynamo=True,
                 verbose=False,
             )
     finally:
         logger.setLevel(level)
     if program is None:
-        raise RunError(f"{path}: the ONNX exporter gave nothing; use torch 2.6 or newer")
-    model = program.model_proto
+        raise RunError(f"{output}: the ONNX exporter gave nothing; use torch 2.6 or newer")
+    return program.model_proto
+
+
+def checked(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model without what the exporter noted of this machine, found valid."""
     _forget_sources(model)
     onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, path)
+    return model
 
 
 def _forget_sources(model: onnx.ModelProto) -> None:
