@@ -25,8 +25,9 @@ hypothesis.settings.load_profile("gate")
 
 @pytest.fixture(scope="session", autouse=True)
 def _user_folders(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Frames that tests leave with a hook do not end in the user's own folder (Linux)."""
+    """Frames that tests leave with a hook, and engines, do not end in the user's own folders (Linux)."""
     os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+    os.environ["STREAMER_ENGINE_CACHE"] = str(tmp_path_factory.mktemp("engines"))
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ import os
 import platform
 import shutil
 import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -40,6 +39,8 @@ LOADS = {
 }
 #: Shared memory that holds 16 frames of 2048 x 2048.
 RING_BYTES = 16 * 2048 * 2048 * 2
+#: Frames that an engine is tried on.
+FRAME_YX = (600, 600)
 #: A clock coarser than this cannot time a frame.
 CLOCK_S = 1e-3
 
@@ -77,6 +78,7 @@ def doctor(out: Path) -> Iterator[Finding]:
         "processor": _processor,
         "openvino": _openvino,
         "gpu": _gpu,
+        "engine": _engine,
         "acquisition": _acquisition,
         "disk": lambda: _disk(out),
         "shared memory": _shared_memory,
@@ -130,21 +132,41 @@ def _openvino() -> Iterator[Finding]:
         yield Finding("openvino", "ok", f"{found}: {', '.join(devices())}")
     else:
         cure = "pip install 'scope-streamer[processor]'"
-        yield Finding("openvino", "missing", "not installed; networks cannot run", cure)
+        yield Finding(
+            "openvino",
+            "missing",
+            "not installed; networks compute on PyTorch, several times slower, or not at all",
+            cure,
+        )
 
 
 def _gpu() -> Iterator[Finding]:
-    cure = "none needed: this version computes on the CPU"
-    if (program := shutil.which("nvidia-smi")) is None:
-        yield Finding("gpu", "missing", "no NVIDIA driver", cure)
-        return
-    query = [program, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
+    from streamer.engines.nvidia import nvidia
+
+    found = nvidia()
+    if found.gpus:
+        cards = ", ".join(gpu.words for gpu in found.gpus)
+        speaks = ".".join(map(str, found.cuda))
+        yield Finding("gpu", "ok", f"{cards}; driver {found.driver}, CUDA {speaks}")
+    elif found.problem.startswith("NVIDIA driver"):
+        yield Finding("gpu", "problem", found.problem, "install the driver again, or restart the machine")
+    else:
+        yield Finding("gpu", "missing", found.problem, "none needed: networks compute on the processor")
+
+
+def _engine() -> Iterator[Finding]:
+    """What `auto` takes for the default model, on frames of a usual size; a trial of seconds."""
+    from streamer.apps.compose import DEFAULT_MODEL
+    from streamer.engines import absences, choose
+
+    package = load_package(DEFAULT_MODEL)
+    height, width = (size + -size % package.size_multiple for size in FRAME_YX)
     try:
-        told = subprocess.run(query, capture_output=True, text=True, timeout=3, check=True).stdout.strip()
-    except (OSError, subprocess.SubprocessError) as error:
-        yield Finding("gpu", "problem", f"nvidia-smi does not answer ({error})", "install its driver again")
-        return
-    yield Finding("gpu", "ok" if told else "missing", "; ".join(told.splitlines()) or "none", cure)
+        words = choose(package, (height, width)).words
+        yield Finding("engine", "ok", f"{package.id} at {height}x{width}: {words}")
+    except StreamerError as error:
+        cures = (why.cure for why in absences().values() if why.cure)
+        yield Finding("engine", "problem", str(error), next(cures, f"streamer models check {package.id}"))
 
 
 def _acquisition() -> Iterator[Finding]:

@@ -20,13 +20,23 @@ EXIT_CTRL_C = 130
 Model = Annotated[str | None, typer.Option(help="Denoiser: id or folder of a model package.")]
 Segmenter = Annotated[str | None, typer.Option(help="Segmenter; default the denoiser's partner.")]
 Engine = Annotated[
-    Literal["auto", "openvino", "torch"], typer.Option(help="auto takes the first that is installed.")
+    Literal["auto", "tensorrt", "tensorrt-rtx", "cuda", "openvino-gpu", "openvino", "torch"],
+    typer.Option(help="auto takes the fastest that is here and computes rightly."),
 ]
 Precision = Annotated[
-    Literal["auto", "f32", "bf16"],
-    typer.Option(help="Of the arithmetic; auto: bf16 with AMX if faster."),
+    Literal["auto", "f32", "f16", "bf16"],
+    typer.Option(help="Of the arithmetic; auto: a lower one where it holds and a trial is faster."),
 ]
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads of the networks; default physical cores.")]
+SegmentEvery = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=1000,
+        metavar="K",
+        help="Segment every K-th frame of a view, carry labels in between; default the profile's.",
+    ),
+]
 Out = Annotated[Path | None, typer.Option(help="Folder of the recording; default runs/<time>.")]
 Control = Annotated[
     bool, typer.Option("--control", help="The page may stop, pause and resume the run, and mark moments.")

@@ -20,10 +20,12 @@ class Agreement:
     Attributes:
         channels: `relative_rms` of each quantity of the output, by the name of its channel.
         tolerance: the most that any of them may be.
+        max_error: largest absolute difference, in units of the output.
     """
 
     channels: Mapping[str, float]
     tolerance: float
+    max_error: float
 
     @property
     def relative_rms(self) -> float:
@@ -61,9 +63,12 @@ def agreement(package: ModelPackage, engine: Engine) -> Agreement:
     source, target = package.description.inputs[0], package.description.outputs[0]
     prepared = apply_steps(source.preprocessing, package.test_input(), source.axis_names)
     output = apply_steps(target.postprocessing, engine(prepared), target.axis_names)
+    expected = package.test_output()
+    alike = output.shape == expected.shape
     return Agreement(
-        channels=_by_channel(package, output, package.test_output()),
+        channels=_by_channel(package, output, expected),
         tolerance=tolerance(package, engine.key.precision),
+        max_error=float(np.max(np.abs(output - expected))) if alike else float("nan"),
     )
 
 
@@ -83,8 +88,7 @@ def require_channels(package: ModelPackage, tensor: Tensor, shape: tuple[int, ..
 
 def tolerance(package: ModelPackage, precision: Precision) -> float:
     """How far an engine of that precision may stray, as the package says."""
-    stated = package.config.tolerance
-    return stated.relative_rms_bf16 if precision == "bf16" else stated.relative_rms_f32
+    return package.config.tolerance.of(precision)
 
 
 def _by_channel(

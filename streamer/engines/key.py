@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from streamer.errors import EngineError
 
-Precision = Literal["f32", "bf16"]
+Precision = Literal["f32", "bf16", "f16", "int8"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +27,7 @@ class EngineKey:
         shape: the input, (1, c, y, x).
         precision: of the arithmetic; inputs and outputs are always float32.
         threads: it computes with.
+        driver: the version of the device's driver; empty where the device has none of its own.
     """
 
     weights_sha256: str
@@ -37,6 +38,7 @@ class EngineKey:
     shape: tuple[int, int, int, int]
     precision: Precision
     threads: int
+    driver: str = ""
 
     def to_dict(self) -> Mapping[str, object]:
         """For run.json."""

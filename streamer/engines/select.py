@@ -1,28 +1,17 @@
-"""Choose, compile and check an engine for a package on this machine."""
+"""Compile and check an engine for a package on this machine."""
 
 from __future__ import annotations
 
-import importlib.util
-import logging
-import statistics
-import time
-from collections.abc import Mapping
+import importlib
+from collections.abc import Callable, Iterator, Mapping
 from typing import Literal, Protocol
 
-import numpy as np
-
 from streamer.engines.check import Agreement, agreement, require_channels
-from streamer.engines.cpu import AMX, instruction_set, usable_cores
+from streamer.engines.cpu import usable_cores
 from streamer.engines.key import Engine, Precision
-from streamer.engines.openvino import compile_openvino
-from streamer.engines.torch import compile_torch
-from streamer.errors import EngineError, PackageError
+from streamer.engines.ladder import LADDER, absence
+from streamer.errors import EngineError, PackageError, StreamerError
 from streamer.package import ModelPackage
-
-_LOG = logging.getLogger(__name__)
-
-#: The timing check stops after so many frames or so much time, whichever comes first.
-_TRIAL_FRAMES, _TRIAL_S = 5, 2.0
 
 
 class Compile(Protocol):
@@ -35,8 +24,27 @@ class Compile(Protocol):
         ...
 
 
-#: Engines by the name of the module they run on; "auto" takes the first that is installed.
-ENGINES: Mapping[str, Compile] = {"openvino": compile_openvino, "torch": compile_torch}
+def _lazy(module: str, function: str) -> Compile:
+    """A compile function whose module is imported when it is first needed."""
+
+    def compile_(
+        package: ModelPackage, shape: tuple[int, int, int, int], *, precision: Precision, threads: int
+    ) -> Engine:
+        found: Callable[..., Engine] = getattr(importlib.import_module(module), function)
+        return found(package, shape, precision=precision, threads=threads)
+
+    return compile_
+
+
+#: Engines by name; an engine's key carries the same name as its `runtime`.
+ENGINES: Mapping[str, Compile] = {
+    "tensorrt": _lazy("streamer.engines.tensorrt", "compile_tensorrt"),
+    "tensorrt-rtx": _lazy("streamer.engines.tensorrt_rtx", "compile_tensorrt_rtx"),
+    "cuda": _lazy("streamer.engines.cuda", "compile_cuda"),
+    "openvino-gpu": _lazy("streamer.engines.openvino", "compile_openvino_gpu"),
+    "openvino": _lazy("streamer.engines.openvino", "compile_openvino"),
+    "torch": _lazy("streamer.engines.torch", "compile_torch"),
+}
 
 
 def compile_engine(
@@ -49,89 +57,72 @@ def compile_engine(
 ) -> Engine:
     """The package's network for frames of `shape_yx`, checked against its test tensors.
 
-    `threads` defaults to the physical cores that this process may use. Precision "auto" is f32, or
-    bf16 under OpenVINO where the processor has AMX, the test output holds and a short trial is faster.
-
-    Raises:
-        EngineError: the shape does not divide, or the engine is missing, fails, or strays from the test.
-        PackageError: the package lacks the weights, or a layout that we can run.
+    Arguments and errors are those of `streamer.engines.choose`, which also says why.
     """
-    multiple = package.size_multiple
-    if any(size < 1 or size % multiple for size in shape_yx):
-        raise EngineError(
-            f"shape {list(shape_yx)}: {package.id} needs multiples of {multiple}; pad the frame"
-        )
-    name = _installed() if engine == "auto" else engine
-    first = _checked(package, shape_yx, name, "f32" if precision == "auto" else precision, threads)
-    if precision != "auto" or name != "openvino" or instruction_set() != AMX:
-        return first
-    try:
-        second = _checked(package, shape_yx, name, "bf16", threads)
-    except EngineError as error:
-        _LOG.warning("bf16 is not used: %s", error)
-        return first
-    return _faster(first, second)
+    from streamer.engines.choice import choose
+
+    return choose(package, shape_yx, engine=engine, precision=precision, threads=threads).engine
 
 
 def check(
     package: ModelPackage, *, engine: str = "auto", precision: Precision = "f32", threads: int | None = None
 ) -> Agreement:
-    """How far an engine strays from the package's test output on this machine.
+    """How far an engine strays from the package's test output; "auto" is the first engine that is here.
 
     Raises:
-        EngineError, PackageError: as `compile_engine`.
+        EngineError, PackageError: as `compile_one`.
+    """
+    name = next(iter(present()), "openvino") if engine == "auto" else engine
+    return agreement(package, for_test(package, name, precision, threads))
+
+
+def present() -> Iterator[str]:
+    """Engines that can run here, in the order of the ladder."""
+    return (name for name in LADDER if name in ENGINES and absence(name) is None)
+
+
+def for_test(package: ModelPackage, name: str, precision: Precision, threads: int | None) -> Engine:
+    """The engine for the shape of the package's test input.
+
+    Raises:
+        EngineError, PackageError: as `compile_one`.
     """
     height, width = package.test_input().shape[-2:]
-    name = _installed() if engine == "auto" else engine
-    return agreement(package, _compile(package, (height, width), name, precision, threads))
+    return compile_one(package, (height, width), name, precision, threads)
 
 
-def _installed() -> str:
-    for name in ENGINES:
-        if importlib.util.find_spec(name):
-            return name
-        _LOG.warning("engine %s is not installed here", name)
-    raise EngineError("no engine is installed; pip install 'scope-streamer[processor]'")
-
-
-def _compile(
+def compile_one(
     package: ModelPackage, shape_yx: tuple[int, int], name: str, precision: Precision, threads: int | None
 ) -> Engine:
+    """One engine, unchecked.
+
+    Raises:
+        EngineError: it is unknown or absent, or cannot compile this package for this shape.
+        PackageError: the package lacks the weights, or a layout that we can run.
+    """
     if name not in ENGINES:
         raise EngineError(f"engine {name}: unknown; use {', '.join(ENGINES)} or auto")
-    axes = package.description.inputs[0].axis_names
-    if len(package.description.inputs) != 1 or axes != ("batch", "channel", "y", "x"):
+    inputs = package.description.inputs
+    if len(inputs) != 1 or inputs[0].axis_names != ("batch", "channel", "y", "x"):
+        taken = f"{len(inputs)} inputs" if len(inputs) != 1 else " ".join(inputs[0].axis_names)
         raise PackageError(
-            f"{package.id}: takes {' '.join(axes)}; only one input of batch channel y x can run"
+            f"{package.id}: takes {taken}; only one input of batch channel y x can run; export it so"
         )
     given = package.test_input().shape
     require_channels(package, package.description.inputs[0], given)
     shape = (1, given[1], *shape_yx)
-    return ENGINES[name](package, shape, precision=precision, threads=threads or usable_cores())
+    try:
+        return ENGINES[name](package, shape, precision=precision, threads=threads or usable_cores())
+    except (StreamerError, KeyboardInterrupt):
+        raise
+    except Exception as error:  # runtimes raise what they like; the next engine shall have its turn
+        raise EngineError(in_one_line(name, precision, error)) from error
 
 
-def _checked(
-    package: ModelPackage, shape_yx: tuple[int, int], name: str, precision: Precision, threads: int | None
-) -> Engine:
-    found = check(package, engine=name, precision=precision, threads=threads)
-    if not found.holds:
-        raise EngineError(
-            f"{package.id}: {name} {precision} strays from the test output by {found.words} "
-            f"(tolerance {found.tolerance:.2g}) on this machine; use another engine or precision"
-        )
-    return _compile(package, shape_yx, name, precision, threads)
-
-
-def _faster(first: Engine, second: Engine) -> Engine:
-    """The engine with the smaller median time, in turns so that a busy moment hits both."""
-    frame = np.ones(first.key.shape, dtype=np.float32)
-    for engine in (first, second):
-        engine(frame)  # warm-up
-    times: dict[Engine, list[float]] = {first: [], second: []}
-    started = time.perf_counter()
-    while len(times[second]) < _TRIAL_FRAMES and time.perf_counter() - started < _TRIAL_S:
-        for engine, taken in times.items():
-            begun = time.perf_counter()
-            engine(frame)
-            taken.append(time.perf_counter() - begun)
-    return min(times, key=lambda engine: statistics.median(times[engine]))
+def in_one_line(name: str, precision: Precision, error: Exception) -> str:
+    """What an engine's runtime complained of, with a cure where we know one."""
+    said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    words = f"engine {name} {precision}: {said[:200]}"
+    if "out of memory" in str(error).lower():
+        return f"{words}; give its memory free (other programs on the GPU?), or use smaller frames"
+    return f"{words}; use another engine or precision"

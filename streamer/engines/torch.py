@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-import pickle
-from io import BytesIO
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +11,8 @@ from numpy.typing import NDArray
 
 from streamer.engines.cpu import cpu_name, instruction_set
 from streamer.engines.key import EngineKey, Precision, require_shape
-from streamer.errors import EngineError, PackageError
+from streamer.engines.network import load_network
+from streamer.errors import EngineError
 from streamer.package import ModelPackage
 
 if TYPE_CHECKING:
@@ -49,22 +48,9 @@ def compile_torch(
     torch = _torch()
     if precision != "f32":
         raise EngineError(f"engine torch: precision {precision}; it is the oracle, use f32")
-    weights = package.description.weights.pytorch_state_dict
-    if weights is None or weights.is_remote or not package.config.architecture:
-        raise PackageError(
-            f"{package.id}: holds no PyTorch weights for a network of ours; use engine openvino"
-        )
-    content = package.read(weights)
-    network = importlib.import_module("streamer.networks").build(package.config.architecture)
-    try:
-        network.load_state_dict(torch.load(BytesIO(content), map_location="cpu", weights_only=True))
-    except (RuntimeError, pickle.UnpicklingError) as error:
-        problem = str(error).strip().splitlines()[0]
-        raise EngineError(
-            f"{package.id}/{weights.source}: does not fit its architecture ({problem})"
-        ) from None
+    network, digest = load_network(package)
     key = EngineKey(
-        weights_sha256=hashlib.sha256(content).hexdigest(),
+        weights_sha256=digest,
         device=cpu_name(),
         instruction_set=instruction_set(),
         runtime="torch",
@@ -73,13 +59,14 @@ def compile_torch(
         precision=precision,
         threads=threads,
     )
-    return TorchEngine(network.eval(), key)
+    return TorchEngine(network, key)
 
 
 def _torch() -> Any:
     try:
         return importlib.import_module("torch")
-    except ImportError:
-        raise EngineError(
-            "engine torch: torch is not installed; pip install 'scope-streamer[train]'"
-        ) from None
+    except (ImportError, OSError) as error:  # OSError: one of its libraries cannot be loaded
+        cure = "pip install 'scope-streamer[train]'"
+        if importlib.util.find_spec("torch") is None:
+            raise EngineError(f"engine torch: torch is not installed; {cure}") from None
+        raise EngineError(f"engine torch: cannot be imported ({error}); {cure} again") from None

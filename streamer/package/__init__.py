@@ -12,6 +12,7 @@ from streamer.package.description import (
     Tolerance,
     names_with_past,
 )
+from streamer.package.install import install_package
 from streamer.package.load import ModelPackage, list_packages, load_package
 from streamer.package.steps import apply_steps
 
@@ -23,6 +24,7 @@ __all__ = [
     "Tensor",
     "Tolerance",
     "apply_steps",
+    "install_package",
     "list_packages",
     "load_package",
     "names_with_past",

@@ -61,8 +61,14 @@ class ModelPackage:
 
     @property
     def gives_uncertainty(self) -> bool:
-        """Whether a denoiser's second channel is the standard deviation of the first."""
-        return self.kind == "denoiser" and len(self.description.outputs[0].channel_names) == 2
+        """Whether a denoiser gives the standard deviation of each image behind the images."""
+        made = len(self.description.outputs[0].channel_names)
+        return self.kind == "denoiser" and made == 2 * self.channels
+
+    @property
+    def channels(self) -> int:
+        """How many detection channels of one moment a denoiser takes at once; 1 for all but joint ones."""
+        return len(self.description.inputs[0].channel_names) if self.config.context == "channels" else 1
 
     @property
     def trained_box_sum(self) -> tuple[float, float] | None:

@@ -19,14 +19,23 @@ def apply_steps(steps: Sequence[Step], tensor: _Array, axes: Sequence[str]) -> _
     """`tensor`, whose axes are called `axes`, after every step in order, float32.
 
     Raises:
-        PackageError: a step we do not know.
+        PackageError: a step that we do not know, or whose settings make no sense.
     """
     for step in steps:
         if step.id not in _STEPS:
-            raise PackageError(f"processing step {step.id}: not supported; known: {', '.join(_STEPS)}")
-        named = step.kwargs.get("axes")
-        over = None if named is None else tuple(list(axes).index(name) for name in named)
-        tensor = _STEPS[step.id](tensor, over, step.kwargs).astype(np.float32, copy=False)
+            raise PackageError(
+                f"processing step {step.id}: not supported (known: {', '.join(_STEPS)}); export the network "
+                "with this step inside"
+            )
+        try:
+            named = step.kwargs.get("axes")
+            over = None if named is None else tuple(list(axes).index(name) for name in named)
+            tensor = _STEPS[step.id](tensor, over, step.kwargs).astype(np.float32, copy=False)
+        except (KeyError, TypeError, ValueError) as error:
+            raise PackageError(
+                f"processing step {step.id}: kwargs = {str(step.kwargs)[:80]} make no sense "
+                f"({type(error).__name__}: {error}); correct them in bioimageio.yaml"
+            ) from None
     return tensor
 
 

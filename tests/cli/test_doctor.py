@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from streamer.apps import doctor as checks
 from streamer.apps.doctor import Finding, doctor, works
 from streamer.cli.doctor import doctor as command
+from streamer.engines.nvidia import Gpu, Nvidia
 
 APP = typer.Typer()
 APP.command()(command)
@@ -28,6 +29,7 @@ PARTS = {
     "openvino",
     "torch",
     "gpu",
+    "engine",
     "Pycro-Manager",
     "pymmcore-plus",
     "java bridge",
@@ -39,6 +41,15 @@ PARTS = {
     "profiles",
     "models",
 }
+
+
+#: The trial of engines takes seconds: one test waits for it.
+TRIED = checks._engine
+
+
+@pytest.fixture(autouse=True)
+def no_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "_engine", lambda: iter([Finding("engine", "ok", "openvino f32, 37 ms")]))
 
 
 def examined(out: Path) -> dict[str, Finding]:
@@ -134,22 +145,47 @@ def test_adapters_of_another_interface_are_told(tmp_path: Path, monkeypatch: pyt
     assert found["base packages"].status == "missing"
 
 
+H200 = Gpu(name="NVIDIA H200", capability=(9, 0), memory_bytes=141 << 30)
+
+
 @pytest.mark.parametrize(
-    ("script", "status", "words"),
+    ("told", "status", "words"),
     [
-        pytest.param("echo 'NVIDIA H200, 143771 MiB, 570.1'", "ok", "NVIDIA H200, 143771 MiB", id="one"),
-        pytest.param("exit 9", "problem", "nvidia-smi does not answer", id="broken driver"),
-        pytest.param("", "missing", "none", id="driver without GPU"),
+        pytest.param(
+            Nvidia(driver="580.1", cuda=(13, 0), gpus=(H200,)),
+            "ok",
+            "NVIDIA H200 (compute capability 9.0, 141 GiB); driver 580.1, CUDA 13.0",
+            id="one",
+        ),
+        pytest.param(
+            Nvidia(problem="NVIDIA driver installed but not running (NVML error 9)"),
+            "problem",
+            "not running",
+            id="broken driver",
+        ),
+        pytest.param(Nvidia(problem="no NVIDIA GPU"), "missing", "no NVIDIA GPU", id="none"),
     ],
 )
-def test_gpus_are_asked_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, status: str, words: str
-) -> None:
-    asked = subprocess.run
-    monkeypatch.setattr("shutil.which", lambda name: "/usr/bin/nvidia-smi")
-    monkeypatch.setattr(subprocess, "run", lambda command, **how: asked(["sh", "-c", script], **how))
-    found = examined(tmp_path)["gpu"]
+def test_gpus_are_asked_for(monkeypatch: pytest.MonkeyPatch, told: Nvidia, status: str, words: str) -> None:
+    monkeypatch.setattr("streamer.engines.nvidia.nvidia", lambda: told)
+    (found,) = checks._gpu()
     assert (found.status, words in found.words) == (status, True)
+
+
+def test_the_engine_that_auto_takes_is_told_with_its_time() -> None:
+    (found,) = TRIED()
+    assert found.status == "ok"
+    assert found.words.startswith("er-denoise-live at 608x608: ")
+    assert " ms" in found.words
+
+
+def test_a_machine_without_engines_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("openvino", "torch"):
+        monkeypatch.setitem(sys.modules, name, None)
+    (found,) = TRIED()
+    assert found.status == "problem"
+    assert "no engine is installed" in found.words
+    assert found.cure == "pip install 'scope-streamer[processor]'"
 
 
 def test_a_broken_profile_of_the_user_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
-from tiny_package import MakePackage
+from tiny_package import MakePackage, rewrite
 from typer.testing import CliRunner
 
 from streamer.cli import models, profiles
+from streamer.engines import LADDER, absences
 from streamer.errors import EngineError, PackageError, ProfileError, StreamerError, UsageError
 from streamer.profile import list_profiles, load_profile
 
@@ -122,12 +124,52 @@ def test_list_names_the_bundled_profiles() -> None:
     assert {"abberior_er_low", "abberior_er_ground_truth"} <= listed.keys()
 
 
-def test_a_checked_model_tells_how_far_it_strays(make_package: MakePackage) -> None:
+CHECK_TINY = ["--shape", "32", "32", "--threads", "1"]
+
+
+def test_a_checked_model_tells_how_far_each_engine_strays_and_how_long_it_takes(
+    make_package: MakePackage,
+) -> None:
     folder = str(make_package("tiny"))
-    printed = RUN.invoke(models.app, ["check", folder, "--json"], catch_exceptions=False).output
-    told = json.loads(printed)[folder]
-    assert told["holds"] is True
-    assert told["channels"] == {"photons": told["relative_rms"]}
+    printed = RUN.invoke(models.app, ["check", folder, "--json", *CHECK_TINY], catch_exceptions=False).output
+    told = json.loads(printed)
+    here = set(LADDER) - told["absent"].keys()
+    rows = told["packages"][folder]["rows"]
+    assert {row["engine"] for row in rows} == here
+    assert all(why["reason"] for why in told["absent"].values())
+    for row in rows:
+        assert row["verdict"] == "sound"
+        assert row["channels"] == {"photons": row["relative_rms"]}
+        assert row["relative_rms"] <= row["tolerance"]
+        assert (row["shape_yx"], row["n"] > 0, row["ms"] > 0) == ([32, 32], True, True)
+        assert row["max_error"] >= 0
+    assert " ms" in told["packages"][folder]["auto"]
+    assert told["machine"]["usable_cores"] >= 1
+
+
+def test_a_check_in_words_names_engines_that_are_not_here(make_package: MakePackage) -> None:
+    folder = str(make_package("tiny"))
+    printed = RUN.invoke(models.app, ["check", folder, *CHECK_TINY], catch_exceptions=False).output
+    for name, why in absences().items():
+        assert f"{name:14} not here: {why.words}" in printed
+    assert "  auto: " in printed
+    assert "  torch        f32   sound   max error" in printed
+
+
+def test_an_engine_that_strays_fails_the_check(make_package: MakePackage) -> None:
+    folder = make_package("tiny")
+    np.save(folder / "test_output.npy", 1.5 * np.load(folder / "test_output.npy"))
+    rewrite(folder, lambda description: description["outputs"][0]["test_tensor"].pop("sha256"))
+    with pytest.raises(EngineError, match=r"openvino f32, .*torch f32 strays from the test output") as raised:
+        RUN.invoke(models.app, ["check", str(folder), *CHECK_TINY], catch_exceptions=False)
+    assert raised.value.exit_code == 1
+
+
+def test_a_package_that_runs_on_no_engine_fails_the_check(make_package: MakePackage) -> None:
+    folder = make_package("tiny")
+    rewrite(folder, lambda description: description.update(weights={}))
+    with pytest.raises(EngineError, match="runs on no engine here: tiny: holds no ONNX weights"):
+        RUN.invoke(models.app, ["check", str(folder), *CHECK_TINY], catch_exceptions=False)
 
 
 @pytest.mark.parametrize(

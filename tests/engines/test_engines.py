@@ -16,12 +16,15 @@ import numpy as np
 import pytest
 from tiny_package import SD_SHARE, MakePackage, build_package_with_past, rewrite
 
-from streamer.engines import ENGINES, Engine, check, compile_engine, relative_rms, select
-from streamer.engines.cpu import AMX, instruction_set, usable_cores
+from streamer.engines import ENGINES, absence, check, compile_engine, relative_rms
+from streamer.engines.cpu import instruction_set, usable_cores
 from streamer.errors import EngineError, PackageError
 from streamer.package import ModelPackage, list_packages, load_package
 
 SHAPE = (48, 64)
+HERE = [name for name in ENGINES if absence(name) is None]
+#: The weights that an engine of the processor reads; those of a GPU have tests of their own.
+WEIGHTS = {"openvino": "weights.onnx", "torch": "weights.pt"}
 
 
 @pytest.fixture
@@ -35,7 +38,7 @@ def photons() -> np.ndarray[Any, np.dtype[np.float32]]:
 
 
 @pytest.mark.parametrize("name", list_packages())
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", HERE)
 def test_bundled_packages_hold_their_test_output(name: str, engine: str) -> None:
     assert check(load_package(name), engine=engine).holds
 
@@ -54,7 +57,7 @@ def test_bf16_agrees_within_its_own_tolerance(package: ModelPackage) -> None:
     assert 0 < found.relative_rms <= found.tolerance == 5e-2
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", HERE)
 def test_an_output_stays_the_callers(
     package: ModelPackage, photons: np.ndarray[Any, Any], engine: str
 ) -> None:
@@ -66,11 +69,10 @@ def test_an_output_stays_the_callers(
     np.testing.assert_array_equal(run(photons), kept)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", WEIGHTS)
 def test_the_key_says_what_the_output_depends_on(package: ModelPackage, engine: str) -> None:
     key = compile_engine(package, SHAPE, engine=engine, precision="f32", threads=1).key
-    weights = {"openvino": "weights.onnx", "torch": "weights.pt"}[engine]
-    assert key.weights_sha256 == hashlib.sha256((package.folder / weights).read_bytes()).hexdigest()
+    assert key.weights_sha256 == hashlib.sha256((package.folder / WEIGHTS[engine]).read_bytes()).hexdigest()
     assert (key.runtime, key.shape, key.precision, key.threads) == (engine, (1, 1, *SHAPE), "f32", 1)
     assert json.loads(json.dumps(key.to_dict()))["instruction_set"] == instruction_set()
     other = compile_engine(package, (48, 72), engine=engine, precision="f32", threads=1).key
@@ -83,7 +85,7 @@ def test_the_key_says_what_the_output_depends_on(package: ModelPackage, engine: 
         pytest.param((50, 64), {}, "needs multiples of 8; pad the frame", id="indivisible"),
         pytest.param((0, 64), {}, "needs multiples of 8", id="empty"),
         pytest.param(
-            SHAPE, {"engine": "tensorflow"}, "unknown; use openvino, torch or auto", id="unknown engine"
+            SHAPE, {"engine": "tensorflow"}, "unknown; use tensorrt, .*, torch or auto", id="unknown engine"
         ),
         pytest.param(SHAPE, {"engine": "torch", "precision": "bf16"}, "use f32", id="oracle in bf16"),
     ],
@@ -101,7 +103,7 @@ def test_another_shape_than_compiled_is_refused(package: ModelPackage, photons: 
         run(photons)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", HERE)
 def test_an_engine_that_strays_from_the_test_output_is_refused(
     make_package: MakePackage, engine: str
 ) -> None:
@@ -189,7 +191,7 @@ def test_a_test_tensor_of_another_number_of_channels_is_refused(
 @pytest.mark.parametrize(
     ("weights", "engine", "complaint"),
     [
-        pytest.param("weights.onnx", "openvino", "cannot compile", id="no ONNX"),
+        pytest.param("weights.onnx", "openvino", "cannot read it .* export it again", id="no ONNX"),
         pytest.param("weights.pt", "torch", "does not fit its architecture", id="no state dict"),
     ],
 )
@@ -221,44 +223,6 @@ def test_a_package_without_weights_for_an_engine_is_refused(make_package: MakePa
         compile_engine(load_package(folder), SHAPE, engine="torch")
 
 
-class Timed:
-    """An engine of known speed; its key is a real one's."""
-
-    def __init__(self, engine: Engine, clock: list[float], takes_s: float) -> None:
-        self.key, self._engine, self._clock, self._takes_s = engine.key, engine, clock, takes_s
-
-    def __call__(self, tensor: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        self._clock[0] += self._takes_s
-        return self._engine(tensor)
-
-
-@pytest.mark.parametrize(
-    ("processor", "bf16_takes_s", "expected"),
-    [
-        pytest.param(AMX, 0.01, "bf16", id="AMX and faster"),
-        pytest.param(AMX, 0.05, "f32", id="AMX but slower"),
-        pytest.param("avx512", 0.01, "f32", id="no AMX"),
-    ],
-)
-def test_bf16_needs_amx_and_a_won_trial(
-    package: ModelPackage, monkeypatch: pytest.MonkeyPatch, processor: str, bf16_takes_s: float, expected: str
-) -> None:
-    clock = [0.0]
-    compile_real = ENGINES["openvino"]
-
-    def compile_timed(*args: Any, precision: Any, **kwargs: Any) -> Engine:
-        takes_s = bf16_takes_s if precision == "bf16" else 0.02
-        try:
-            return Timed(compile_real(*args, precision=precision, **kwargs), clock, takes_s)
-        except EngineError as error:
-            pytest.skip(str(error))
-
-    monkeypatch.setattr(select, "ENGINES", {"openvino": compile_timed})
-    monkeypatch.setattr(select, "instruction_set", lambda: processor)
-    monkeypatch.setattr(select.time, "perf_counter", lambda: clock[0])
-    assert compile_engine(package, SHAPE, engine="openvino").key.precision == expected
-
-
 def test_usable_cores_stay_within_what_the_process_may_use() -> None:
     assert 1 <= usable_cores() <= (os.cpu_count() or 1)
 
@@ -279,13 +243,3 @@ def test_a_missing_runtime_names_its_extra(
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(EngineError, match=rf"pip install 'scope-streamer\[{extra}\]'"):
         compile_engine(package, SHAPE, engine=module)
-
-
-@pytest.mark.realdata
-def test_a_foreign_bioimageio_package_holds_its_test_output() -> None:
-    folder = Path(os.environ.get("STREAMER_TEST_DATA", "../shared/data")) / "bioimageio_unet2d_nuclei"
-    if not folder.is_dir():
-        pytest.skip(f"{folder} is not here; set STREAMER_TEST_DATA")
-    package = load_package(folder)
-    assert package.kind is None
-    assert check(package, engine="openvino").relative_rms < 1e-5
