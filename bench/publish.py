@@ -8,6 +8,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from streamer.apps.bench.markdown import in_markdown
+from streamer.apps.bench.report import BenchReport
+
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "performance.md"
 #: The page without what is measured anew; a comment marks where each results file goes.
@@ -40,6 +43,13 @@ def acquisition(parts: Mapping[str, Any] | None, bench: str = "acquisition") -> 
 def preview(parts: Mapping[str, Any] | None) -> str:
     """Every part of `bench.preview`."""
     return acquisition(parts, "preview")
+
+
+def frames(report: Mapping[str, Any] | None) -> str:
+    """A measurement of `streamer bench`: what a frame costs on one machine."""
+    if not report:
+        return NOT_MEASURED.format(command="streamer bench --full --baseline --json bench/results/FILE.json")
+    return in_markdown(BenchReport.model_validate(report))
 
 
 def kills(report: Mapping[str, Any] | None) -> str:
@@ -122,7 +132,13 @@ def _number(value: object) -> str:
     return str(value)
 
 
-SECTIONS = {"acquisition": acquisition, "preview": preview, "kills": kills}
+SECTIONS = {
+    "bench": frames,
+    "bench-gpu": frames,
+    "acquisition": acquisition,
+    "preview": preview,
+    "kills": kills,
+}
 
 if __name__ == "__main__":
     PAGE.write_text(page(), encoding="utf-8")
