@@ -66,6 +66,30 @@ def build_package_with_past(folder: Path) -> None:
     rewrite(folder, lambda description: description["config"]["streamer"].update(context="time"))
 
 
+#: What each channel weighs in each image of the package of two channels: no two orders give the same.
+CHANNEL_WEIGHTS = ((2.0, 0.25), (0.5, 3.0))
+
+
+def build_package_of_channels(folder: Path) -> None:
+    """Write a denoiser package that takes two detection channels at once, and gives their deviations.
+
+    Expected photons are sums of the channels, weighted by `CHANNEL_WEIGHTS`: exact in float32.
+    """
+    import torch
+
+    class Together(torch.nn.Module):
+        def forward(self, photons: torch.Tensor) -> torch.Tensor:
+            weights = torch.tensor(CHANNEL_WEIGHTS)[..., None, None]
+            expected = torch.cat([(photons * each).sum(1, keepdim=True) for each in weights], 1)
+            return torch.cat([expected, SD_SHARE * expected], 1)
+
+    given = ["photons 1 er", "photons 2 puncta"]
+    made = [*given, "standard deviation 1 er", "standard deviation 2 puncta"]
+    shown = torch.poisson(torch.full((1, 2, 32, 40), 2.0, dtype=torch.float32))
+    _write(folder, Together().eval(), shown, given, made)
+    rewrite(folder, lambda description: description["config"]["streamer"].update(context="channels"))
+
+
 def _write(folder: Path, network: Any, shown: Any, given: list[str], made: list[str]) -> None:
     """A package of `network`: its graph, test tensors for the input `shown`, a description."""
     import torch

@@ -26,7 +26,7 @@ from streamer.errors import UsageError
 from streamer.guards import Evidence
 from streamer.pipeline import process
 from streamer.pipeline.process import Sink
-from streamer.profile import HardwareProfile, load_profile
+from streamer.profile import HardwareProfile, Processing, load_profile
 from streamer.profile.judging import Halving
 
 #: Simulated frames where no number is given. A rate of 1 % or more shows in 300 with 95 %.
@@ -155,7 +155,8 @@ class _Rig:
 
     def _composer(self, frames: Frames, halved: int = 0) -> Composer:
         """Stages for such frames; `halved`: every so many are halved, if the profile has any halved."""
-        profile = self.profile
+        # Nulls are of frames that are all segmented.
+        profile = self.profile.model_copy(update={"processing": Processing()})
         if halved and profile.guards.halves.every_frames:
             guards = profile.guards.model_copy(update={"halves": Halving(every_frames=halved)})
             profile = profile.model_copy(update={"guards": guards})

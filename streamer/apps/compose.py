@@ -17,7 +17,7 @@ import streamer
 from streamer import calibration as guard_calibration
 from streamer.apps.judges import guards_of, responses_of
 from streamer.core import Calibration, Decision, Frame, Provisional, Result, Verdict
-from streamer.engines import Precision
+from streamer.engines import LADDER, Precision, absence
 from streamer.errors import PackageError, ProfileError
 from streamer.guards import Guard, warm_up
 from streamer.package import ModelPackage, load_package
@@ -29,7 +29,9 @@ from streamer.pipeline import (
     Running,
     RunState,
     Turns,
+    carried,
     denoise,
+    denoise_together,
     fits,
     neighbours,
     past,
@@ -44,6 +46,7 @@ from streamer.pipeline import (
     views,
 )
 from streamer.pipeline.halves import Halver, Partner
+from streamer.pipeline.tiles import Tiled
 from streamer.profile import HardwareProfile, Ledger
 from streamer.recording import PackageUsed, RunInfo, profile_hash
 
@@ -87,6 +90,7 @@ class Stages:
     split: Callable[[Frame], tuple[tuple[Frame, ...], tuple[Verdict, ...]]]
     turns: Turns
     denoise: Callable[..., Denoised]
+    together: Callable[[Sequence[Frame]], Sequence[Denoised]] | None
     segment: Callable[[Denoised], Result]
     halves: Halver
     judge: Callable[[Result], tuple[Verdict, ...]]
@@ -132,6 +136,9 @@ def _how(settings: ModelSettings, recorded: Mapping[str, Any] | None, role: str)
     how = {"engine": settings.engine, "precision": settings.precision, "threads": settings.threads}
     # The last key is of the shape that the frames had; one before it is of the warm-up.
     key = ((recorded or {}).get(role) or [{}])[-1]
+    then = key.get("runtime")
+    if settings.engine not in ("auto", then) or (then in LADDER and absence(then)):
+        key = {}  # another engine, as told or because that one is not here: what it offers is its own
     left_open = [name for name, value in how.items() if value in ("auto", None)]
     return how | {name: key.get(_RECORDED_AS[name], how[name]) for name in left_open}
 
@@ -147,6 +154,14 @@ def with_calibration(path: Path | None, profile: HardwareProfile, models: Models
     return guard_calibration.apply(path, profile, (models.denoiser.package, models.segmenter.package))
 
 
+def with_segment_every(every: int | None, profile: HardwareProfile) -> HardwareProfile:
+    """The profile with every so many frames of a view segmented; as it is where nothing was told."""
+    if every is None:
+        return profile
+    told = profile.processing.model_copy(update={"segment_every": every})
+    return profile.model_copy(update={"processing": told})
+
+
 class Composer:
     """Makes the stages of runs from one profile and one pair of networks.
 
@@ -157,7 +172,8 @@ class Composer:
             networks give a preview, and guards that need photons are off.
 
     Raises:
-        PackageError: the denoiser does not say which photon range it was trained on.
+        PackageError: the denoiser does not say which photon range it was trained on, or denoises other
+            channels together than the profile has.
     """
 
     def __init__(
@@ -173,6 +189,12 @@ class Composer:
         self.why_off = profile.uncalibrated if isinstance(self.calibration, Provisional) else ""
         #: Detection channels that a frame is cut into; none where it is not cut.
         self.channels = profile.detector.channels if profile.detector.splits else ()
+        self._denoiser, self._segmenter = (
+            self._in_tiles(model) for model in (models.denoiser, models.segmenter)
+        )
+        self._joint = models.denoiser.package.channels > 1
+        if self._joint:
+            _require_channels(profile, models.denoiser.package)
         self._trained = _trained_range(models.denoiser.package)
         self._reactions = {
             **profile.policy.model_dump(exclude={"planned_frames"}),
@@ -197,24 +219,30 @@ class Composer:
         denoiser, segmenter = self.models.denoiser, self.models.segmenter
         guards = self.guards(planned=planned or self.profile.policy.planned_frames)
         of_slices = denoiser.package.config.context == "z"
+        every = self.profile.processing.segment_every
         # Of a view, guards keep one image; of a stack, there is at most one more for each of its views.
         frames = 2 if of_slices else 1 + denoiser.package.past_frames
+        images = frames + (every > 1)  # what was drawn last
         start = RunState(policy=policy.start(self.profile.control.knobs))
         if checkpoint is not None:
             start = restored(checkpoint, guards, start.policy)
         show = neighbours.step if of_slices else partial(past.step, frames=frames)
         shown: Running[past.PastState, ..., NDArray[np.float32]] = Running(show, start.past)
-        judge = Running(partial(views.step, guards=guards, images=frames), start.views)
+        draw = partial(segment, network_for=self._segmenter, size_multiple=segmenter.package.size_multiple)
+        drawn: Running[carried.LabelsState, [Denoised], Result] = Running(
+            partial(carried.step, every=every, segment=draw, images=images), start.labels
+        )
+        judge = Running(partial(views.step, guards=guards, images=images), start.views)
         decide = Running(self._decide, start.policy)
         halver = Halver(
-            Partner(network_for=denoiser, size_multiple=denoiser.package.size_multiple),
-            Partner(network_for=segmenter, size_multiple=segmenter.package.size_multiple),
+            Partner(network_for=self._denoiser, size_multiple=denoiser.package.size_multiple),
+            Partner(network_for=self._segmenter, size_multiple=segmenter.package.size_multiple),
             every=0 if self.why_off else self.profile.guards.halves.every_frames,
             read_noise_e=self._read_noise_e,
             state=start.halves,
         )
         return Stages(
-            split=partial(split, channels=self.channels),
+            split=partial(split, channels=self.channels, together=self._joint),
             turns=Turns(
                 neighbours.above if of_slices else neighbours.nothing_above,
                 # Before the watchdog takes a verdict that waits for a frame for one that does not come.
@@ -223,21 +251,41 @@ class Composer:
             denoise=partial(
                 denoise,
                 calibration=self.calibration,
-                network_for=denoiser,
+                network_for=self._denoiser,
                 size_multiple=denoiser.package.size_multiple,
                 shown=shown,
             ),
-            segment=partial(segment, network_for=segmenter, size_multiple=segmenter.package.size_multiple),
+            together=self._together(),
+            segment=drawn,
             halves=halver,
             judge=judge,
             policy=decide,
             checkpoint=Checkpoints(
                 lambda: RunState(
-                    views=judge.state, past=shown.state, halves=halver.state, policy=decide.state
+                    views=judge.state,
+                    past=shown.state,
+                    labels=drawn.state,
+                    halves=halver.state,
+                    policy=decide.state,
                 ),
                 guards,
             ),
         )
+
+    def _together(self) -> Callable[[Sequence[Frame]], Sequence[Denoised]] | None:
+        """What denoises all channels of a frame at once; None for a denoiser of single ones."""
+        if not self._joint:
+            return None
+        return partial(
+            denoise_together,
+            calibration=self.calibration,
+            network_for=self._denoiser,
+            size_multiple=self.models.denoiser.package.size_multiple,
+        )
+
+    def _in_tiles(self, model: Compiled) -> Tiled:
+        largest_px = round(self.profile.processing.tiles_above_mpx * 1e6)
+        return Tiled(model, model.package, largest_px=largest_px)
 
     def _decide(
         self, state: policy.PolicyState, frame: Frame, verdicts: Sequence[Verdict]
@@ -283,8 +331,9 @@ class Composer:
                 )
         stages = self.stages(planned=1)
         parts, _ = stages.split(Frame(pixels=np.ones(shape_yx, np.uint16), seq=0))
-        for part in parts:
-            result = stages.segment(stages.denoise(part))
+        denoised = stages.together(parts) if stages.together else [stages.denoise(part) for part in parts]
+        for part, image in zip(parts, denoised, strict=True):
+            result = stages.segment(image)
             registered(result, (result.denoised, result.labels), self.channels)
             warm_up(
                 self.guards(planned=1), part.mode.shape_yx, halved=self.profile.guards.halves.every_frames > 0
@@ -298,6 +347,12 @@ class Composer:
     def engine_keys(self) -> dict[str, Any]:
         """Keys of the engines compiled so far, by role."""
         return {"denoiser": self.models.denoiser.keys, "segmenter": self.models.segmenter.keys}
+
+    @property
+    def engine_words(self) -> list[str]:
+        """Which engine computes each network and why, a line each; none before they are compiled."""
+        models = (self.models.denoiser, self.models.segmenter)
+        return [f"engine of {model.words}" for model in models if model.words]
 
     def provenance(self, *, source: Mapping[str, Any], pixel_nm: float | None) -> RunInfo:
         """What `run.json` says of a run that begins now."""
@@ -339,6 +394,27 @@ def catch_up(stages: Stages, frames: Iterable[Frame]) -> None:
     """
     again = stages.as_arguments() | {"turns": stages.turns.again}
     process(frames, record=lambda frame: None, sinks=(), lag=lambda frame: (0.0, 0), **again)
+
+
+def _require_channels(profile: HardwareProfile, denoiser: ModelPackage) -> None:
+    """Refuse a denoiser of several channels for a profile that does not cut frames into as many, of one size.
+
+    Raises:
+        PackageError: so it is.
+    """
+    names = ", ".join(denoiser.description.inputs[0].channel_names)
+    cut = profile.detector.channels if profile.detector.splits else ()
+    if len(cut) != denoiser.channels:
+        raise PackageError(
+            f"{denoiser.id}: denoises {denoiser.channels} channels together ({names}), but {profile.name} "
+            f"cuts frames into {len(cut)}; use a profile with as many [[detector.channels]], or another model"
+        )
+    sizes = {region_of(channel)[2:] for channel in cut}
+    if len(sizes) > 1:
+        raise PackageError(
+            f"{denoiser.id}: denoises its channels together, but in {profile.name} they have the sizes "
+            f"{', '.join(f'{y} x {x}' for y, x in sorted(sizes))}; give all region_px one height and width"
+        )
 
 
 def _trained_range(denoiser: ModelPackage) -> tuple[float, float]:

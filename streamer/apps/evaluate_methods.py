@@ -14,6 +14,7 @@ import streamer
 from streamer.analysis import Denoise, compare_all
 from streamer.apps.evaluate_options import EvaluateOptions
 from streamer.apps.evaluated import RangeOpinion, denoise_by, remembered
+from streamer.errors import UsageError
 from streamer.package import ModelPackage, load_package
 
 Image = NDArray[np.float32]
@@ -32,8 +33,18 @@ class Method:
 
 
 def methods_of(options: EvaluateOptions) -> list[Method]:
-    """Raw and every model, under names that differ."""
+    """Raw and every model, under names that differ.
+
+    Raises:
+        UsageError: a model denoises several detection channels together.
+    """
     packages = [load_package(name).require("denoiser") for name in options.models]
+    for package in packages:
+        if package.channels > 1:
+            raise UsageError(
+                f"{package.id}: denoises {package.channels} detection channels together, single images are "
+                "judged here; its README says how good it is on each"
+            )
     ids = [package.id for package in packages]
     methods = [Method(name=RAW, denoise=remembered(lambda photons, *_: (photons, None)))]
     for index, package in enumerate(packages):

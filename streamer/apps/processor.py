@@ -39,6 +39,10 @@ from streamer.wire import DEFAULT_ENDPOINT, DEFAULT_SILENCE_S, Hello
 #: Memory for frames that are received and not yet recorded; the others wait with the hook.
 RAM_BYTES = 1 << 29
 
+#: What makes a run's composer and tally.
+ComposerOf = Callable[[HardwareProfile, compose.Models], compose.Composer]
+TallyOf = Callable[[Session | None], Tally]
+
 #: Told words for the user, a line each.
 Say = Callable[[Sequence[str]], None]
 
@@ -53,6 +57,7 @@ class ProcessorSettings:
         resume: go on in the recording `out`.
         restarted: its hook is there and will come back, or has gone for good.
         models: the networks.
+        segment_every: frames of a view from one that is segmented to the next; None takes the profile's.
         calibration: file of `streamer calibrate` for this profile and these models; a recording to go on in
             holds what was taken from it.
         endpoint: address to listen at for a hook; port `*` takes a free one.
@@ -72,6 +77,7 @@ class ProcessorSettings:
     resume: bool = False
     restarted: bool = False
     models: ModelSettings = field(default_factory=ModelSettings)
+    segment_every: int | None = None
     calibration: Path | None = None
     endpoint: str = DEFAULT_ENDPOINT
     keys: Path | None = None
@@ -85,8 +91,14 @@ class ProcessorSettings:
     notes: dict[str, Any] = field(default_factory=dict)
 
 
-def processor_process(settings: ProcessorSettings, link: Connection) -> None:
-    """Target of a spawned process.
+def processor_process(
+    settings: ProcessorSettings,
+    link: Connection,
+    *,
+    composer_of: ComposerOf = compose.Composer,
+    tally_of: TallyOf = Tally,
+) -> None:
+    """Target of a spawned process; `composer_of` and `tally_of` as in `run_processor`.
 
     Sends JSON objects through `link`: {"ready": addresses and the secret of requests}, any number of
     {"words": lines for the user}, then {"summary": ...} or {"error": one line, "exit_code": int}. Any message
@@ -107,6 +119,8 @@ def processor_process(settings: ProcessorSettings, link: Connection) -> None:
             on_ready=lambda ready: say({"ready": ready}),
             on_words=lambda lines: say({"words": list(lines)}),
             finish=link,
+            composer_of=composer_of,
+            tally_of=tally_of,
         )
         say({"summary": asdict(summary)})
     except StreamerError as error:
@@ -119,6 +133,8 @@ def run_processor(
     on_ready: Callable[[dict[str, Any]], None] = lambda ready: None,
     on_words: Say = lambda lines: None,
     finish: Connection | None = None,
+    composer_of: ComposerOf = compose.Composer,
+    tally_of: TallyOf = Tally,
 ) -> Summary:
     """Listen for one hook, process its frames until it ends, close the recording.
 
@@ -128,6 +144,7 @@ def run_processor(
             requests, and the process, once frames may come.
         on_words: told what the user should know, a line each; also on other threads.
         finish: ends the run when something can be received from it.
+        composer_of, tally_of: make the composer and the tally; `streamer bench` puts stopwatches there.
 
     Raises:
         UsageError: profile, package, recording or address cannot be used, or nobody could be told of a stop.
@@ -139,11 +156,13 @@ def run_processor(
     models = models_as_recorded(settings.models, before)
     if settings.profile is not None:
         profile = compose.with_calibration(settings.calibration, profile, models)
+    profile = compose.with_segment_every(settings.segment_every, profile)
     if settings.dry_run:
         profile = profile.model_copy(update={"policy": profile.policy.model_copy(update={"dry_run": True})})
-    composer = compose.Composer(profile, models)
+    composer = composer_of(profile, models)
     if shape_yx := settings.shape_yx or profile.shape_px:
         composer.warm_up(shape_yx)
+        on_words(composer.engine_words)
     resumed = resume(settings.out, composer, settings.notes) if settings.resume else None
     source = LiveSource(
         settings.endpoint,
@@ -154,7 +173,7 @@ def run_processor(
         expected=settings.restarted,
         keys=settings.keys,
     )
-    tally = Tally(resumed)
+    tally = tally_of(resumed)
     with contextlib.ExitStack() as last, _ended(source, tally):
         session = resumed or begin(settings.out, _info(settings, composer, source))
         ledger = composer.ledger(session.dose)
@@ -308,6 +327,7 @@ def _record(
         write_info(run, info)
     stages = session.stages(composer, planned=source.planned)
     checks: list[Check] = []
+    told = bool(composer.engine_words)
 
     def lag(frame: Frame) -> tuple[float, int]:
         since_ns = frame.hook_ns if source.shares_clock else frame.received_ns
@@ -318,6 +338,11 @@ def _record(
             if number == 0 and source.hello:  # by now the hook knows engine, camera and lasers
                 write_info(run, _with_hook(info, source))
                 checks.extend(_look(composer, run, source.hello, frame, on_words))
+            if number == 1:  # the first one is computed: whoever goes on in this recording uses its engines
+                known = {"engine_keys": composer.engine_keys}
+                write_info(run, _with_hook(info, source).model_copy(update=known))
+                if not told:
+                    on_words(composer.engine_words)
             yield frame
 
     recorder = open_recorder(

@@ -44,6 +44,7 @@ class ReplaySettings:
         offset_adu: grey level of no light, as stored; None takes the profile's.
         pixel_nm: pixel size; None takes the recording's, then the profile's.
         models: the networks; where none is named, those that the RUN was recorded with.
+        segment_every: frames of a view from one that is segmented to the next; None takes the profile's.
         calibration: file of `streamer calibrate` for this profile and these models.
         speed: "max", or "realtime" at the pace at which the frames were acquired.
     """
@@ -54,6 +55,7 @@ class ReplaySettings:
     offset_adu: float | None = None
     pixel_nm: float | None = None
     models: ModelSettings = field(default_factory=ModelSettings)
+    segment_every: int | None = None
     calibration: Path | None = None
     speed: Literal["realtime", "max"] = "max"
 
@@ -140,6 +142,7 @@ def replay(
     profile = _profile(settings, before)
     models = models_as_recorded(settings.models, before)
     profile = compose.with_calibration(settings.calibration, profile, models)
+    profile = compose.with_segment_every(settings.segment_every, profile)
     calibration = _calibration(settings, profile, recording, before)
     composer = compose.Composer(profile, models, calibration=calibration)
     if composer.why_off:
@@ -147,6 +150,7 @@ def replay(
     elif doubt := spread_in_words(profile, models.denoiser.package.id):
         on_words([f"guard consistency: {doubt}"])
     composer.warm_up(recording.shape)
+    on_words(composer.engine_words)
     planned = recorded_plan(before) if before else len(recording)
     pixel_nm = settings.pixel_nm or recording.pixel_nm or profile.pixel_nm
     source = {
@@ -268,8 +272,18 @@ def _compare(old: RunFolder, new: RunFolder, before: RunInfo, after: RunInfo) ->
         identical=frames - len(differing),
         differing=tuple(differing[:100]),
         models_changed=tuple(changed),
-        engines_changed=tuple(_engine_changes(before.engine_keys, after.engine_keys)),
+        engines_changed=(
+            *_engine_changes(before.engine_keys, after.engine_keys),
+            *_schedule_changes(before.profile, after.profile),
+        ),
     )
+
+
+def _schedule_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    """That other frames are segmented than in the recorded run; older ones segmented each."""
+    then, now = (profile.get("processing", {}).get("segment_every", 1) for profile in (old, new))
+    if then != now:
+        yield f"segment_every {then}, now {now}"
 
 
 def _engine_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:

@@ -29,7 +29,7 @@ from streamer.training import History, Progress, Recipe, Rhythm, Trained, export
 from streamer.training.checkpoint import stored_steps
 from streamer.training.export import PACKAGE_FILES
 from streamer.training.optimise import initialise
-from streamer.training.recipe import Architecture
+from streamer.training.recipe import DENOISERS, Architecture
 
 #: Size of the second head's training, in updates for each of the network's.
 UNCERTAINTY_SHARE = 0.15
@@ -140,7 +140,9 @@ def _architecture_name(start: ModelPackage) -> Architecture:
     stated = start.config.architecture
     if stated["name"] == "unet-rcan":
         return "unet-rcan-7" if stated.get("kernel") == 7 else "unet-rcan"
-    return "care-unet" if stated["name"] == "care-unet" else "live"
+    if stated["name"] == "care-unet":
+        return "care-unet"
+    return "live-small" if stated.get("widths") == DENOISERS["live-small"]["widths"] else "live"
 
 
 def _begin(architecture: Mapping[str, object], start: ModelPackage | None, recipe: Recipe) -> nn.Module:

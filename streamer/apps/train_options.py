@@ -16,6 +16,7 @@ from streamer.networks import size_multiple
 from streamer.simulation import STRUCTURES
 from streamer.training import ARCHITECTURES, Batch, DataStory, Examples, Kind, Recipe, denoiser_architecture
 from streamer.training.pairing import MAX_SHIFT_PX
+from streamer.training.recipe import LIVE
 
 #: Told how far a stage is: stage, done, total, words.
 Tick = Callable[[str, int, int, str], None]
@@ -83,11 +84,11 @@ class TrainOptions:
         """Of fresh weights."""
         if self.kind == "segmenter":
             return ARCHITECTURES["segmenter"]
-        return denoiser_architecture(recipe.architecture, recipe.frames)
+        return denoiser_architecture(recipe.architecture, recipe.frames, recipe.context)
 
     def wants_uncertainty(self, recipe: Recipe) -> bool:
         """Whether a second head is made: as told, else where the truth is known and the network can."""
-        can = self.kind == "denoiser" and self.source == "simulated" and recipe.architecture == "live"
+        can = self.kind == "denoiser" and self.source == "simulated" and recipe.architecture in LIVE
         return can if self.uncertainty is None else self.uncertainty
 
 
@@ -234,11 +235,16 @@ def _conflicts(options: TrainOptions, recipe: Recipe) -> tuple[tuple[bool, str],
             f"--context z --frames {recipe.frames}: shows a slice with the ones below and above; use 3",
         ),
         (
+            recipe.context == "channels" and not 2 <= recipe.frames == len(recipe.structures) <= 4,
+            f"--context channels --frames {recipe.frames} --simulate {','.join(recipe.structures)}: name the "
+            "structure that each of 2 to 4 channels shows, as in --frames 2 --simulate er,microtubules",
+        ),
+        (
             options.source == "noisy" and options.search > 0,
             f"--search {options.search}: ranks runs against a truth, which noisy images lack; leave it out",
         ),
         (
-            bool(options.uncertainty) and (recorded or segmenter or recipe.architecture != "live"),
+            bool(options.uncertainty) and (recorded or segmenter or recipe.architecture not in LIVE),
             "--uncertainty: the live denoiser learns it from a known truth; use --simulate, or leave it out",
         ),
     )

@@ -55,7 +55,7 @@ def architecture_of(
     if start is None:
         return options.architecture(recipe)
     stated = {name: value for name, value in start.config.architecture.items() if name != "uncertainty"}
-    frames = stated.get("frames", 1)
+    frames = max(stated.get("frames", 1), stated.get("channels", 1))
     if frames != 1 and options.source != "simulated":
         raise UsageError(
             f"--start {options.start}: is shown {frames} frames, recorded images are learned from singly; "

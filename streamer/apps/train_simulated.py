@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from streamer.analysis import TEST_SEED, held_out
+from streamer.apps.train_joint import joint_lesson
 from streamer.apps.train_options import Finished, Images, Lesson, Tick, TrainOptions, middle
 from streamer.errors import UsageError
 from streamer.package import ModelPackage
@@ -55,6 +56,8 @@ _Dose = Callable[[int], float]
 
 def simulated_lesson(options: TrainOptions, recipe: Recipe, guide: ModelPackage | None, tick: Tick) -> Lesson:
     """Simulate the fields, and say what is learned from them."""
+    if recipe.channels > 1:
+        return joint_lesson(options, recipe, tick)
     if recipe.frames > 1:
         several = [_several(split, recipe, tick) for split in ("train", "validation")]
         return _ContextLesson(options, recipe, several[0], several[1])

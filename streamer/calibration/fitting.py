@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from streamer.calibration.stored import GuardCalibration, Source, default_name, read
+from streamer.calibration.stored import GuardCalibration, Source, default_name, judged_hash, read
 from streamer.errors import CalibrationError
 from streamer.package import ModelPackage, list_packages
 from streamer.profile import HardwareProfile, list_profiles
-from streamer.recording import profile_hash
 from streamer.shell import quoted
 
 
@@ -39,7 +38,7 @@ def check(
 
 
 def _of_profile(calibration: GuardCalibration, profile: HardwareProfile) -> Iterator[str]:
-    now = profile_hash(profile.to_dict())
+    now = judged_hash(profile)
     if calibration.profile != profile.name:
         yield f"made for the profile {calibration.profile}, this is {profile.name}"
     elif calibration.profile_sha256 != now:

@@ -147,7 +147,7 @@ class GuardCalibration(Stored):
         format_version: of the file.
         made: when, ISO 8601 with its time zone.
         profile: name of the profile.
-        profile_sha256: of all that it says, `streamer.recording.profile_hash`.
+        profile_sha256: of all that it says of the rig, `judged_hash`.
         packages: the denoiser, then the segmenter.
         engine_keys: how the networks were computed.
         versions: of what the numbers depend on.
@@ -178,13 +178,18 @@ def of_now(
     return GuardCalibration(
         made=datetime.now().astimezone().isoformat(timespec="seconds"),
         profile=profile.name,
-        profile_sha256=profile_hash(profile.to_dict()),
+        profile_sha256=judged_hash(profile),
         packages=[Package(id=package.id, sha256=package.hashes()) for package in packages],
         engine_keys=engine_keys,
         versions=versions,
         dark=dark,
         healthy=healthy,
     )
+
+
+def judged_hash(profile: HardwareProfile) -> str:
+    """sha256 of all that a profile says of rig and guards; how much of a run is computed is no part."""
+    return profile_hash({name: value for name, value in profile.to_dict().items() if name != "processing"})
 
 
 def default_name(profile: str, model: str) -> Path:

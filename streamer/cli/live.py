@@ -43,6 +43,7 @@ def live(
     dye: Annotated[str, typer.Option(help="What it is stained with; for run.json.")] = "",
     note: Annotated[str, typer.Option(help="Anything else worth knowing later; for run.json.")] = "",
     networks: Networks,
+    segment_every: options.SegmentEvery = None,
     calibration: options.Calibration = None,
     page: RunPage,
     control: options.Control = False,
@@ -72,6 +73,8 @@ def live(
         raise UsageError(
             f"--calibration {calibration}: {resume} holds what was taken from its own; leave it out"
         )
+    if resume and segment_every:
+        raise UsageError(f"--segment-every {segment_every}: {resume} goes on as it began; leave it out")
     told = {"operator": operator, "sample": sample, "dye": dye, "note": note}
     settings = ProcessorSettings(
         profile=profile,
@@ -82,6 +85,7 @@ def live(
         silence_s=silence_s,
         dry_run=dry_run,
         models=networks.settings(),
+        segment_every=segment_every,
         calibration=calibration,
         control=control,
         on_stop=telling.on_stop,

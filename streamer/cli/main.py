@@ -10,7 +10,9 @@ import typer
 import streamer
 from streamer.cli import (
     attach,
+    bench,
     calibrate,
+    compile_models,
     demo,
     doctor,
     evaluate,
@@ -28,6 +30,7 @@ from streamer.errors import StreamerError
 #: Packages of the extras, and the extra that brings them.
 _EXTRAS = {
     "openvino": "processor",
+    "tensorrt_rtx": "rtx",
     "zarr": "processor",
     "numba": "processor",
     "scipy": "processor",
@@ -68,7 +71,9 @@ app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.command()(calibrate.calibrate)
 app.command()(doctor.doctor)
+app.add_typer(bench.app, name="bench")
 app.add_typer(profiles.app, name="profiles")
+models.app.command("compile")(compile_models.compile_)
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
 

@@ -43,6 +43,7 @@ def replay(
         typer.Option(help="At the pace of the acquisition, or at full speed."),
     ] = "max",
     networks: Networks,
+    segment_every: options.SegmentEvery = None,
     calibration: options.Calibration = None,
     page: RunPage,
     quiet: options.Quiet = False,
@@ -64,6 +65,7 @@ def replay(
         offset_adu=offset,
         pixel_nm=pixel_nm,
         models=networks.settings(),
+        segment_every=segment_every,
         calibration=calibration,
         speed=speed,
     )

@@ -77,6 +77,7 @@ def train(
       streamer train --noisy frames/ --offset 0 --gain 1 --method thinned
       streamer train --start er-denoise-live --pairs recordings/ --profile my_rig
       streamer train --simulate er --frames 3 --minutes 60
+      streamer train --simulate er,er --frames 2 --context channels --architecture live-small
       streamer train --kind segmenter --denoiser er-denoiser --minutes 10
     """
     from streamer.apps.train import TrainOptions
@@ -214,6 +215,8 @@ def _in_words(scores: Mapping[str, Any]) -> str:
 
 def _next(folder: Path, typed: Mapping[str, Any]) -> str:
     """The command that judges the model, on images of its own kind."""
+    if typed.get("context") == "channels":
+        return f"streamer replay RECORDING --profile PROFILE --model {quoted(folder)} (of as many channels)"
     judge = f"streamer evaluate {quoted(folder)}"
     if not typed.keys() & {"pairs", "low", "noisy"}:
         return judge

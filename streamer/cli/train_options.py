@@ -76,15 +76,17 @@ Out = Annotated[
     typer.Option(help="Folder of the package; default ./er-denoiser etc.", rich_help_panel=_NETWORK),
 ]
 Architecture = Annotated[
-    Literal["live", "care-unet", "unet-rcan", "unet-rcan-7"],
+    Literal["live", "live-small", "care-unet", "unet-rcan", "unet-rcan-7"],
     typer.Option(help="Of the denoiser.", rich_help_panel=_NETWORK),
 ]
 Frames = Annotated[
     int, typer.Option(min=1, max=9, help="Frames shown at once, causal.", rich_help_panel=_NETWORK)
 ]
 Context = Annotated[
-    Literal["time", "z"],
-    typer.Option(help="The other frames: those before, or slices.", rich_help_panel=_NETWORK),
+    Literal["time", "z", "channels"],
+    typer.Option(
+        help="The other frames: those before, slices, or detection channels.", rich_help_panel=_NETWORK
+    ),
 ]
 Uncertainty = Annotated[
     bool | None,

@@ -28,14 +28,16 @@ def stem(inputs: int, channels: int) -> nn.Conv2d:
 class LiveDenoiser(nn.Module):
     """[b, frames, y, x] photons to expected photons of the structure in focus, [b, 1, y, x], never negative.
 
-    Channel 0 is the frame, the others are its context: frames before it, or slices beside it. Works on square
+    Channel 0 is the frame, the others are its context: frames before it, or slices beside it. With several
+    `channels`, detection channels of one moment, [b, channels, y, x] become as many images. Works on square
     roots of photons (a variance of about one at any dose) and squares its output. In training a negative
     root counts as negative photons: clipped there, it would have no gradient left. Height and width must
     divide by 2 to the power of one more than the number of `widths`.
 
     Without `attention` a pixel of the output depends on its neighbourhood alone, so that tiles with a halo of
     the receptive field are exact. With `uncertainty` the output is [b, 2, y, x]: channel 1 is the standard
-    deviation of channel 0 in photons, from a second head (`streamer.networks.spread`).
+    deviation of channel 0 in photons, from a second head (`streamer.networks.spread`); of several `channels`
+    the deviations follow all the images.
     """
 
     def __init__(
@@ -48,17 +50,23 @@ class LiveDenoiser(nn.Module):
         blocks: int,
         attention: bool = True,
         frames: int = 1,
+        channels: int = 1,
         uncertainty: bool = False,
     ) -> None:
         super().__init__()
-        self.stem = stem(frames, entry)
+        self.stem = stem(max(frames, channels), entry)
         self.unet = UNet(entry, widths=widths, bridge=bridge, attention=attention)
         self.rcan = RCAN(
-            widths[0] + entry, 4, channels=widths[0], groups=groups, blocks=blocks, attention=attention
+            widths[0] + entry,
+            4 * channels,
+            channels=widths[0],
+            groups=groups,
+            blocks=blocks,
+            attention=attention,
         )
         self.shuffle = nn.PixelShuffle(2)
         self.reach_px = 2 * (self.unet.reach_px + self.rcan.reach_px + 2)
-        self.spread = Spread(widths[0]) if uncertainty else None
+        self.spread = Spread(widths[0], channels) if uncertainty else None
 
     def features(self, photons: Tensor) -> Tensor:
         """[b, widths[0], y / 2, x / 2], what the heads read."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from torch import nn
 
 from streamer.errors import PackageError
 from streamer.networks.care import CareUNet
+from streamer.networks.ernet import SIZE_MULTIPLE as ERNET_MULTIPLE
+from streamer.networks.ernet import ERnet
 from streamer.networks.live import LiveDenoiser, LiveSegmenter
 from streamer.networks.photons import InPhotons
 from streamer.networks.unet_rcan import SIZE_MULTIPLE, UNetRCAN
@@ -18,6 +20,7 @@ from streamer.networks.unet_rcan import SIZE_MULTIPLE, UNetRCAN
 Width = Annotated[int, Field(strict=True, ge=1, le=512)]
 Count = Annotated[int, Field(strict=True, ge=1, le=16)]
 Frames = Annotated[int, Field(strict=True, ge=1, le=9)]
+Channels = Annotated[int, Field(strict=True, ge=1, le=4)]
 Widths = Annotated[tuple[Width, ...], Field(min_length=1, max_length=5)]
 
 
@@ -58,10 +61,19 @@ class _LiveDenoiser(_Architecture):
     # What packages of version 0.1 leave out, they have.
     attention: bool = True
     frames: Frames = 1
+    channels: Channels = 1
     uncertainty: bool = False
 
     def network(self) -> nn.Module:
         return LiveDenoiser(**self.model_dump(exclude={"name"}))
+
+    @model_validator(mode="after")
+    def _channels_or_frames(self) -> Self:
+        if self.frames > 1 and self.channels > 1:
+            raise ValueError(
+                f"channels = {self.channels} is given with frames = {self.frames}; use one of them"
+            )
+        return self
 
 
 class _LiveSegmenter(_Architecture):
@@ -76,11 +88,20 @@ class _LiveSegmenter(_Architecture):
         return LiveSegmenter(**self.model_dump(exclude={"name"}))
 
 
-_Any = _UNetRCAN | _CareUNet | _LiveDenoiser | _LiveSegmenter
+class _ERnet(_Architecture):
+    name: Literal["ernet"]
+    # A segmenter's package gives probabilities; the published network gives logits.
+    probabilities: Annotated[bool, Field(strict=True)] = True
+
+    def network(self) -> nn.Module:
+        return ERnet(probabilities=self.probabilities)
+
+
+_Any = _UNetRCAN | _CareUNet | _LiveDenoiser | _LiveSegmenter | _ERnet
 _ADAPTER: TypeAdapter[_Any] = TypeAdapter(Annotated[_Any, Field(discriminator="name")])
 
 #: Names `build` knows.
-NAMES = ("unet-rcan", "care-unet", "unet-rcan-live", "unet-live")
+NAMES = ("unet-rcan", "care-unet", "unet-rcan-live", "unet-live", "ernet")
 
 
 def size_multiple(architecture: Mapping[str, object]) -> int:
@@ -94,6 +115,8 @@ def size_multiple(architecture: Mapping[str, object]) -> int:
             return SIZE_MULTIPLE
         case _CareUNet():
             return int(2**known.depth)
+        case _ERnet():
+            return ERNET_MULTIPLE
         case _:
             return int(2 ** (len(known.widths) + 1))
 
@@ -111,6 +134,8 @@ def _parse(architecture: Mapping[str, object]) -> _Any:
         return _ADAPTER.validate_python(dict(architecture))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
+        if first["type"] == "value_error":  # ours, which say it all
+            raise PackageError(f"config.streamer.architecture: {first['ctx']['error']}") from None
         place = ".".join(str(part) for part in first["loc"][1:]) or "name"
         value = architecture.get("name") if place == "name" else first["input"]
         cure = f"names known: {', '.join(NAMES)}" if place == "name" else first["msg"]

@@ -18,7 +18,7 @@ Z_90 = 1.6449
 
 
 class Spread(nn.Module):
-    """Features [b, channels, y / 2, x / 2] and photons [b, 1, y, x] to deviations [b, 1, y, x], photons.
+    """Features [b, channels, y / 2, x / 2] and photons [b, images, y, x] to their deviations, photons.
 
     The head states the logarithm of the deviation over sqrt(photons + 0.001), as shot noise has it. Then
     `log_factor` corrects it by predicted photons so that prediction +- 1.6449 deviations covers 90 % of
@@ -28,12 +28,13 @@ class Spread(nn.Module):
 
     log_factor: Tensor
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, images: int = 1) -> None:
         super().__init__()
         self.conv = conv(channels, channels, 3)
-        self.head = conv(channels, 4, 1)
+        self.head = conv(channels, 4 * images, 1)
         self.shuffle = nn.PixelShuffle(2)
-        self.register_buffer("log_factor", torch.zeros(len(KNOTS_LOG10)))
+        shape = (len(KNOTS_LOG10),) if images == 1 else (images, len(KNOTS_LOG10))
+        self.register_buffer("log_factor", torch.zeros(shape))
 
     def forward(self, features: Tensor, photons: Tensor) -> Tensor:
         level = photons + LEAST_PHOTONS
@@ -41,10 +42,11 @@ class Spread(nn.Module):
         return torch.sqrt(level) * torch.exp(log_ratio + self.correction(level))
 
     def correction(self, level: Tensor) -> Tensor:
-        """The conformal factor's logarithm, [b, 1, y, x], at photons per pixel (plus 0.001)."""
+        """The conformal factor's logarithm, [b, images, y, x], at photons per pixel (plus 0.001)."""
         place = torch.log10(level).clamp(KNOTS_LOG10[0], KNOTS_LOG10[-1])
         step = KNOTS_LOG10[1] - KNOTS_LOG10[0]
         total = torch.zeros_like(place)
-        for knot, factor in zip(KNOTS_LOG10, self.log_factor, strict=True):
+        factors = self.log_factor.reshape(-1, len(KNOTS_LOG10)).T[..., None, None]  # [knots, images, 1, 1]
+        for knot, factor in zip(KNOTS_LOG10, factors, strict=True):
             total = total + factor * torch.relu(1.0 - (place - knot).abs() / step)
         return total

@@ -64,6 +64,14 @@ def halo_px(network: nn.Module, multiple: int) -> int:
     return -(-reach // multiple) * multiple
 
 
+def local_reach_px(network: nn.Module) -> int | None:
+    """The reach of a network in pixels; None where attention averages over the image, or none is stated."""
+    if any(isinstance(part, GlobalMean) for part in network.modules()):
+        return None
+    reach = getattr(network, "reach_px", None)
+    return reach if isinstance(reach, int) else None
+
+
 @dataclass(frozen=True, slots=True)
 class _Tile:
     """Rows and columns: `outer` of the image, `inner` the part whose output is kept."""

@@ -7,7 +7,7 @@ from streamer.pipeline.neighbours import SLICES
 from streamer.pipeline.process import process
 from streamer.pipeline.running import Running
 from streamer.pipeline.splitter import fits, region_of, registered, split
-from streamer.pipeline.stages import Denoised, denoise, padded_shape, segment
+from streamer.pipeline.stages import Denoised, denoise, denoise_together, padded_shape, segment
 from streamer.pipeline.turns import Turns
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Running",
     "Turns",
     "denoise",
+    "denoise_together",
     "fits",
     "padded_shape",
     "present_values",

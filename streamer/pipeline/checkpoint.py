@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from streamer.errors import SourceError
 from streamer.guards import Guard, from_arrays, to_arrays
+from streamer.pipeline.carried import LabelsState, LabelsView
 from streamer.pipeline.halves import HalvesState
 from streamer.pipeline.past import PastState, PastView
 from streamer.pipeline.policy import PolicyState
@@ -25,10 +26,11 @@ Arrays = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunState:
-    """What a run remembers after a frame: what its guards do, its denoiser, its halves, its policy."""
+    """What a run remembers after a frame: what its guards do, its networks, its halves, its policy."""
 
     views: ViewsState = field(default_factory=ViewsState)
     past: PastState = field(default_factory=PastState)
+    labels: LabelsState = field(default_factory=LabelsState)
     halves: HalvesState = field(default_factory=HalvesState)
     policy: PolicyState = field(default_factory=PolicyState)
 
@@ -50,6 +52,7 @@ class Checkpoints:
         self._frames += 1
         state = self._state()
         images = len(state.views.views) + sum(len(view.photons) for view in state.past.views.values())
+        images += len(state.labels.views)
         if self._frames < max(EVERY_FRAMES, FRAMES_PER_IMAGE * images):
             return None
         self._frames = 0
@@ -72,6 +75,9 @@ def stored(state: RunState, guards: Sequence[Guard[Any]]) -> Arrays:
         photons = {f"photons/{before}": image for before, image in enumerate(past.photons)}
         of_view = _with_key(key, past) | {"place": np.asarray(past.place)}
         arrays |= _under(f"past/views/{number}", of_view | photons)
+    for number, (key, drawn) in enumerate(state.labels.views.items()):
+        numbers = {"seq": np.asarray(drawn.seq), "since": np.asarray(drawn.since)}
+        arrays |= _under(f"labels/{number}", {"key": np.asarray(key), "labels": drawn.labels} | numbers)
     for number, (key, frames) in enumerate(state.halves.seen.items()):
         arrays |= _under(f"halves/{number}", {"key": np.asarray(key), "frames": np.asarray(frames)})
     return arrays
@@ -96,6 +102,7 @@ def restored(arrays: Arrays, guards: Sequence[Guard[Any]], policy: PolicyState) 
         return RunState(
             views=ViewsState(**_seq_of(arrays), views=views),
             past=PastState(**_seq_of(past), views=dict(map(_past_view, _numbered("views", past)))),
+            labels=LabelsState(views=dict(map(_labels_view, _numbered("labels", arrays)))),
             halves=HalvesState(
                 seen={str(of["key"]): int(of["frames"]) for of in _numbered("halves", arrays)}
             ),
@@ -119,6 +126,15 @@ def _past_view(arrays: Arrays) -> tuple[str, PastView]:
         photons=photons,
         place=str(arrays["place"]),
     )
+    return str(arrays["key"]), view
+
+
+def _labels_view(arrays: Arrays) -> tuple[str, LabelsView]:
+    """What was last drawn in one view, by its key."""
+    labels = arrays["labels"]
+    if labels.ndim != 2 or labels.dtype != np.uint8:
+        raise ValueError("what was drawn is no image of classes")
+    view = LabelsView(seq=int(arrays["seq"]), since=int(arrays["since"]), labels=labels)
     return str(arrays["key"]), view
 
 

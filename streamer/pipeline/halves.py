@@ -77,28 +77,30 @@ class Halver:
 
         A denoiser with context is shown halves of everything: past frames and slices are dealt out like the
         frame itself, so that nothing that the one half was drawn from is in the other. Where one image stands
-        in for a missing one, its photons fall alike in both places.
+        in for a missing one, its photons fall alike in both places. Of channels that are denoised together
+        each is judged with halves of all of them.
         """
         shown = denoised.photons[None] if denoised.shown is None else denoised.shown
         pairs = [halves(image, _seed(image, result.frame), self._read_noise_e) for image in shown]
         a, b = (np.stack([pair[half] for pair in pairs]) for half in (0, 1))  # [c, y, x]
-        denoised_a, denoised_b = self._denoised(a), self._denoised(b)
+        own = denoised.channel
+        denoised_a, denoised_b = self._denoised(a, own), self._denoised(b, own)
         labels_a = classes(self._segmenter.network_for, denoised_a, self._segmenter.size_multiple)
         return replace(
             result,
             halves=Halves(
-                photons_a=a[0],
-                photons_b=b[0],
+                photons_a=a[own],
+                photons_b=b[own],
                 denoised_a=denoised_a,
                 denoised_b=denoised_b,
                 labels_a=labels_a,
             ),
         )
 
-    def _denoised(self, images: Image) -> Image:
+    def _denoised(self, images: Image, channel: int) -> Image:
         """[y, x] expected photons, without their uncertainty."""
         denoiser = self._denoiser
-        return np.ascontiguousarray(infer(denoiser.network_for, images, denoiser.size_multiple)[0])
+        return np.ascontiguousarray(infer(denoiser.network_for, images, denoiser.size_multiple)[channel])
 
 
 def _seed(photons: Image, frame: Frame) -> int:

@@ -57,14 +57,15 @@ def process(
     sinks: Sequence[Sink],
     lag: Waiting,
     halves: Halving | None = None,
+    together: Callable[[Sequence[Frame]], Sequence[Denoised]] | None = None,
 ) -> None:
     """Record, split into channels, denoise, segment, judge and decide, frame by frame.
 
     `record` keeps the camera's frame, untouched, before anything else happens to it. `split` says of what it
     could not cut. `turns` gives the frames back in their order, each as soon as what it is denoised with is
-    there. `halves` adds to the results of some frames what guards need of a second inference. `judge` has one
-    set of guards per view. Concurrency lives inside what is passed in: sources receive ahead, sinks write
-    behind.
+    there. `halves` adds to the results of some frames what guards need of a second inference. `together`,
+    where given, denoises all channels of a frame at once in place of `denoise`. `judge` has one set of guards
+    per view. Concurrency lives inside what is passed in: sources receive ahead, sinks write behind.
     """
 
     def take(frame: Frame) -> Cut:
@@ -78,7 +79,10 @@ def process(
             outcome = Outcome(frame=frame)
         else:
             watch = Stopwatch()
-            denoised = [watch.time("denoise", denoise, *part) for part in turn.parts]
+            if together and turn.cut.parts:
+                denoised = list(watch.time("denoise", together, turn.cut.parts))
+            else:
+                denoised = [watch.time("denoise", denoise, *part) for part in turn.parts]
             results = tuple(watch.time("segment", segment, image) for image in denoised)
             if halves:
                 results = tuple(

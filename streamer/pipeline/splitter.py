@@ -23,11 +23,14 @@ from streamer.profile import Channel
 BETWEEN = " / "
 
 
-def split(frame: Frame, channels: Sequence[Channel]) -> tuple[tuple[Frame, ...], tuple[Verdict, ...]]:
+def split(
+    frame: Frame, channels: Sequence[Channel], *, together: bool = False
+) -> tuple[tuple[Frame, ...], tuple[Verdict, ...]]:
     """One frame per detection channel, and a flag for each channel that lies beyond this frame's edge.
 
     The parts are views into the frame's pixels, with the channel's name on their channel axis (after the
-    engine's own, where it states one). Without channels the frame itself is the one part.
+    engine's own, where it states one). Without channels the frame itself is the one part. Channels that are
+    denoised `together` are all cut, or none of them.
     """
     if not channels:
         return (frame,), ()
@@ -39,7 +42,7 @@ def split(frame: Frame, channels: Sequence[Channel]) -> tuple[tuple[Frame, ...],
             parts.append(replace(named, pixels=frame.pixels[y : y + height, x : x + width]))
         else:
             misfits.append(_misfit(named, channel))
-    return tuple(parts), tuple(misfits)
+    return () if together and misfits else tuple(parts), tuple(misfits)
 
 
 def region_of(channel: Channel) -> tuple[int, int, int, int]:

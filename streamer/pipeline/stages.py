@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +30,7 @@ class Denoised:
         image: [y, x] expected photons, as the network sees them.
         uncertainty: [y, x] standard deviation of `image` in photons, where the network gives one.
         shown: [c, y, x] what the network was shown: the photons, and what belongs beside them.
+        channel: which of the shown images is the frame's own, and which of the network's is `image`.
     """
 
     frame: Frame
@@ -37,6 +38,7 @@ class Denoised:
     image: Image
     uncertainty: Image | None = None
     shown: Image | None = None
+    channel: int = 0
 
 
 def alone(frame: Frame, photons: Image) -> Image:
@@ -67,6 +69,30 @@ def denoise(
         image=expected,
         uncertainty=sure[0] if sure else None,
         shown=images,
+    )
+
+
+def denoise_together(
+    parts: Sequence[Frame],
+    *,
+    calibration: Calibration | Provisional,
+    network_for: NetworkFor,
+    size_multiple: int,
+) -> tuple[Denoised, ...]:
+    """All detection channels of one sensor frame, of one size, by a network that takes them at once."""
+    shown = np.stack([calibration.to_photons(part.pixels) for part in parts])
+    made = infer(network_for, shown, size_multiple)  # photons of each, then their deviations if there are any
+    count = len(parts)
+    return tuple(
+        Denoised(
+            frame=part,
+            photons=shown[channel],
+            image=np.ascontiguousarray(made[channel]),
+            uncertainty=np.ascontiguousarray(made[count + channel]) if len(made) > count else None,
+            shown=shown,
+            channel=channel,
+        )
+        for channel, part in enumerate(parts)
     )
 
 

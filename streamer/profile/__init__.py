@@ -19,6 +19,7 @@ from streamer.profile.light import Camera, Laser, Scan
 from streamer.profile.load import list_profiles, load_profile
 from streamer.profile.micromanager import profile_from_mm
 from streamer.profile.models import HardwareProfile
+from streamer.profile.processing import Processing
 from streamer.profile.schema import json_schema, reference
 from streamer.profile.tables import state_key
 
@@ -37,6 +38,7 @@ __all__ = [
     "LineDose",
     "PhotonGuard",
     "Policy",
+    "Processing",
     "RangeGuard",
     "Reactions",
     "Recorded",

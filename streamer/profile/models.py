@@ -11,6 +11,7 @@ from streamer.profile.control import Control, Recorded, Watchdog
 from streamer.profile.detector import Detector
 from streamer.profile.judging import Guards, Policy
 from streamer.profile.light import Camera, Laser, Role, Scan
+from streamer.profile.processing import Processing
 from streamer.profile.tables import AsTuple, Table
 
 
@@ -37,6 +38,7 @@ class HardwareProfile(Table):
         scan: of a point scanner.
         camera: of a camera; a profile has one of the two.
         detector: what turns light into values.
+        processing: what is computed of which frames.
         guards: thresholds and reactions.
         policy: when a verdict becomes a decision.
         control: what a run may adjust.
@@ -49,6 +51,7 @@ class HardwareProfile(Table):
     scan: Scan | None = None
     camera: Camera | None = None
     detector: Detector
+    processing: Processing = Processing()
     guards: Guards = Guards()
     policy: Policy = Policy()
     control: Control = Control()

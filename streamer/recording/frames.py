@@ -3,7 +3,8 @@
 A frame is acknowledged when its row stands. A row says where its pixels are: `image` and `raw_index`, the
 frame's place on the t axis of that raw image; `annotated_image` and `annotated_place`, the [t, c, z] of its
 first plane there, and `annotated_channels`, the channels that its planes fill at that t and z. They are null
-and empty for a frame that was not processed.
+and empty for a frame that was not processed. `labels_seq` says of each of its channels from which earlier
+frame the labels are carried, null where they were drawn in this one. Older rows lack it.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ def frame_row(
         "bit_depth": frame.bit_depth,
         "state": frame.state,
         "processed": bool(outcome.results),
+        "labels_seq": [result.labels_seq for result in outcome.results],
         "decision": outcome.decision.action,
         "reason": outcome.decision.reason,
         "verdicts": [asdict(verdict) for verdict in outcome.verdicts],

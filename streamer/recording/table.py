@@ -37,6 +37,7 @@ _FIXED = {
     "exposure_ms": pa.float64(),
     "bit_depth": pa.int64(),
     "processed": pa.bool_(),
+    "labels_seq": pa.list_(pa.int64()),
     "decision": pa.string(),
     "reason": pa.string(),
     "lag_ms": pa.float64(),

@@ -13,6 +13,7 @@ from streamer.simulation.depth import STACK_PIXEL_NM, STEP_UM
 from streamer.simulation.sampling import DEFAULT_BOX_SUM, RANGES
 from streamer.simulation.structures import actin_rings, microtubules, mitochondria, puncta
 from streamer.training.describe import Trained
+from streamer.training.joint import SHIFT_MAX_PX
 from streamer.training.recipe import CLASSES
 from streamer.training.split import counted
 
@@ -72,14 +73,26 @@ def _tensor_words(trained: Trained) -> str:
     if trained.kind == "segmenter":
         return f"It reads the denoiser's output and gives the probabilities of {', '.join(CLASSES)}."
     words = ["Input and output are photons at one dose; the output is never negative."]
-    if len(trained.inputs) > 1:
+    if trained.recipe.channels > 1:
+        words.append(
+            f"Input channels: {', '.join(trained.inputs)}: one moment on one sensor, never resampled, up to "
+            f"{SHIFT_MAX_PX} pixels apart; each output holds the light of its own channel, bleed-through too."
+        )
+    elif len(trained.inputs) > 1:
         words.append(f"Input channels: {', '.join(trained.inputs)}; what does not exist repeats the nearest.")
     if trained.states_deviation:
         words.append(
-            "Channel 2 is a standard deviation, scaled so that photons +- 1.645 of it cover 90 % of held-out "
+            f"{_deviation(trained)}, scaled so that photons +- 1.645 of it cover 90 % of held-out "
             "pixels of its own kind; the coverage measured stands in the table below."
         )
     return " ".join(words)
+
+
+def _deviation(trained: Trained) -> str:
+    """Where the deviation stands."""
+    if trained.recipe.channels == 1:
+        return "Channel 2 is a standard deviation"
+    return "Behind the images stand their standard deviations, in the same order"
 
 
 def _results(trained: Trained) -> str:
@@ -87,20 +100,21 @@ def _results(trained: Trained) -> str:
     if trained.kind == "segmenter":
         return _segmenter_results(scores)
     if trained.data.source == "simulated":
-        return "\n\n".join(_simulated_results(scores, trained.recipe.of_slices))
+        return "\n\n".join(_simulated_results(scores, trained.recipe.of_slices, trained.recipe.channels > 1))
     if trained.data.source == "pairs":
         return _pair_results(scores)
     rows = "\n".join(f"| {name.replace('_', ' ')} | {value:.4g} |" for name, value in scores.items())
     return f"Without a truth to compare with, on noisy images held out whole:\n\n| | |\n|---|---|\n{rows}"
 
 
-def _simulated_results(scores: Mapping[str, Any], of_slices: bool) -> Iterator[str]:
+def _simulated_results(scores: Mapping[str, Any], of_slices: bool, joint: bool) -> Iterator[str]:
     for structure, report in scores["structures"].items():
         judged, unit = _stacks(structure, report) if of_slices else _frames(structure, report)
         low, high = report["gain_db_interval_95"]
         rows = "\n".join(_row(name, report["metrics"][name]) for name in _SHOWN if name in report["metrics"])
-        yield f"""{judged}, which
-`streamer evaluate` repeats (seed {report["seed"]}); intervals by bootstrap over {unit}. PSNR of raw frames
+        repeated = "as `judge_joint` does" if joint else "which\n`streamer evaluate` repeats"
+        yield f"""{judged}, {repeated} (seed {report["seed"]}); intervals by bootstrap over {unit}. \
+PSNR of raw frames
 {report["psnr_raw_db"]:.2f} dB, gain {report["gain_db"]:.2f} dB ({low:.2f} to {high:.2f}).
 
 | | value | 95 % interval |

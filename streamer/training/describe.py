@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from streamer.networks import size_multiple
+from streamer.networks.tiling import local_reach_px
 from streamer.package.description import names_with_past
 from streamer.training.graph import OPSET
 from streamer.training.history import History
@@ -85,6 +86,9 @@ class Trained:
             return f"{self.kind.capitalize()} learned from recorded {_RECORDED[self.data.source]}"
         names = [STRUCTURE_NAMES[structure][0] for structure in self.recipe.structures]
         what = "STED z-stacks" if self.recipe.of_slices else "live STED"
+        if self.recipe.channels > 1:
+            shown = " and ".join(dict.fromkeys(names))
+            return f"{shown} {self.kind} of {self.recipe.channels} channels for {what}"
         return f"{names[0] if len(names) == 1 else 'General'} {self.kind} for {what}"
 
     @property
@@ -96,6 +100,9 @@ class Trained:
         if self.recipe.of_slices:
             slices = f"a slice of a low-dose STED z-stack of {shown}"
             return f"Expected photons in focus from {slices}, shown with the slices below and above it."
+        if self.recipe.channels > 1:
+            each = ", ".join(self._channels)
+            return f"Expected photons in focus of all detection channels of a low-dose STED frame: {each}."
         if self.data.source == "simulated":
             return f"Expected photons in focus from a low-dose STED frame of {shown}."
         return "Expected photons of a low-dose frame, at the dose of that frame."
@@ -105,6 +112,8 @@ class Trained:
         """Names of the input channels."""
         if self.recipe.of_slices:
             return SLICE_NAMES
+        if self.recipe.channels > 1:
+            return tuple(f"photons {of}" for of in self._channels)
         return names_with_past(self.recipe.frames)
 
     @property
@@ -112,7 +121,15 @@ class Trained:
         """Name of the output tensor, and of its channels."""
         if self.kind == "segmenter":
             return "probabilities", CLASSES
-        return "denoised", ("photons", "standard deviation") if self.states_deviation else ("photons",)
+        photons = self.inputs if self.recipe.channels > 1 else ("photons",)
+        if not self.states_deviation:
+            return "denoised", photons
+        return "denoised", (*photons, *(name.replace("photons", "standard deviation") for name in photons))
+
+    @property
+    def _channels(self) -> tuple[str, ...]:
+        """Number and structure of each detection channel."""
+        return tuple(f"{number} {structure}" for number, structure in enumerate(self.recipe.structures, 1))
 
     @property
     def states_deviation(self) -> bool:
@@ -202,11 +219,14 @@ def _own(trained: Trained, record: Mapping[str, object]) -> dict[str, object]:
     """What bioimage.io has no word for."""
     partner = {"segmenter": trained.segmenter} if trained.segmenter else {}
     classes = {"classes": list(CLASSES)} if trained.kind == "segmenter" else {}
+    reach_px = local_reach_px(trained.network)
+    reach = {} if reach_px is None else {"reach_px": reach_px}
     context = {"context": trained.recipe.context} if trained.recipe.frames > 1 else {}
     return {
         "kind": trained.kind,
         "architecture": dict(trained.architecture),
         "size_multiple": size_multiple(trained.architecture),
+        **reach,
         **context,
         "trained_photons": {"median_box_sum": [round(max(end, 0.0), 2) for end in trained.data.box_sum]},
         "tolerance": dict(TOLERANCE),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
 from streamer.analysis import TEST_SEED, Denoise, HeldOut, held_out, held_out_stacks, judge, laid_out
+from streamer.analysis.held_out import poisson
 from streamer.analysis.measures import by_specimen, decibel
 from streamer.metrics.quality import Quality, gain_interval_db, linear_fit_psnr, median_box_sum
 from streamer.simulation import Exposure, Scene, sample_settings
@@ -61,6 +63,56 @@ def judge_denoiser(
         reports[structure] = report | _gain(report, frames)
     tick(len(structures), len(structures))
     return {"frames": count, "seed": TEST_SEED, "size_px": size_px, "structures": reports}
+
+
+def judge_joint(
+    network: nn.Module,
+    structures: Sequence[str],
+    count: int,
+    field_px: int,
+    tick: Tick = lambda done, of: None,
+) -> dict[str, object]:
+    """As `judge_denoiser`, channel by channel, of a network that takes all of them; without bleed-through.
+
+    Channels of the same structure show the same specimens, each with photons of its own.
+    """
+    seeds = [TEST_SEED + structures.index(structure) for structure in structures]
+    frames = [
+        held_out(structure, count, seed, size_px=field_px)
+        for structure, seed in zip(structures, seeds, strict=True)
+    ]
+    counts = [
+        [poisson(frame.truth + frame.background, frame.seed, 34 + number) for frame in each]
+        for number, each in enumerate(frames)
+    ]
+    reports: dict[str, object] = {}
+    for number, structure in enumerate(structures):
+        tick(number, len(structures))
+        shown = [
+            replace(frame, counts=counts[number][index], beside=_others(counts, number, index))
+            for index, frame in enumerate(frames[number])
+        ]
+        report = judge(partial(_one_of, network, number, len(structures)), shown, TEST_SEED)
+        reports[f"{structure}, channel {number + 1}"] = report | _gain(report, shown)
+    tick(len(structures), len(structures))
+    return {"frames": count, "seed": TEST_SEED, "size_px": field_px, "structures": reports}
+
+
+def _others(counts: Sequence[Sequence[_Image]], number: int, index: int) -> tuple[_Image, ...]:
+    return tuple(each[index] for other, each in enumerate(counts) if other != number)
+
+
+def _one_of(
+    network: nn.Module, number: int, channels: int, own: _Image, *others: _Image
+) -> tuple[_Image, _Image | None]:
+    """Expected photons of one channel and their deviation; the others' counts are in their order.
+
+    An empty field comes alone, and is then shown in every channel.
+    """
+    shown = list(others or [own] * (channels - 1))
+    shown.insert(number, own)
+    output = predict(network, np.stack(shown))
+    return output[number], output[channels + number] if len(output) > channels else None
 
 
 def _gain(report: Mapping[str, object], frames: Sequence[HeldOut]) -> dict[str, object]:

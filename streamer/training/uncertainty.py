@@ -28,7 +28,7 @@ LEARNING_RATE = 3e-3
 #: Pixels of a frame that take part in the calibration, and the fewest that settle the factor of a brightness.
 PIXELS_PER_FRAME, LEAST_PIXELS = 60_000, 2_000
 
-#: Photons [y, x] and the truth [y, x] behind them.
+#: Photons [y, x] and the truth [y, x] behind them; of several detection channels [channels, y, x] of both.
 Pair = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
@@ -87,26 +87,38 @@ def _pinball(network: LiveDenoiser, head: Spread, batch: Batch) -> Tensor:
 def conformal_factors(network: nn.Module, calibration: Iterable[Pair], multiple: int, seed: int) -> Tensor:
     """[knots] logarithms of what deviations must be multiplied by, one for each brightness.
 
+    Of several detection channels [channels, knots], each by itself.
+
     For a knot the weighted 90 % quantile of |truth - prediction| over the interval's half-width: a pixel
     counts by how near its predicted photons are to the knot. A knot that too few pixels reach takes its
     neighbour's.
     """
     rng = np.random.default_rng((seed, 31))
-    levels, ratios = [], []
+    seen: dict[int, list[tuple[NDArray[np.float64], NDArray[np.float64]]]] = {}
     for photons, truth in calibration:
-        height, width = (size // multiple * multiple for size in truth.shape)
-        stack, truth = photons.reshape(-1, *truth.shape)[:, :height, :width], truth[:height, :width]
-        expected, deviation = network(torch.from_numpy(np.ascontiguousarray(stack))[None])[0].numpy()
-        picked = rng.integers(truth.size, size=min(PIXELS_PER_FRAME, truth.size))
-        error = np.abs(truth - expected).ravel()[picked]
-        ratios.append((error + LEAST_ERROR) / (Z_90 * deviation.ravel()[picked] + LEAST_ERROR))
-        levels.append(np.log10(expected.ravel()[picked] + LEAST_PHOTONS))
-    level, ratio = np.concatenate(levels), np.concatenate(ratios)
+        height, width = (size // multiple * multiple for size in truth.shape[-2:])
+        stack = photons.reshape(-1, *truth.shape[-2:])[:, :height, :width]
+        truths = truth.reshape(-1, *truth.shape[-2:])[:, :height, :width]
+        output = network(torch.from_numpy(np.ascontiguousarray(stack))[None])[0].numpy()
+        expected, deviation = output[: len(truths)], output[len(truths) :]
+        for channel, image in enumerate(truths):
+            picked = rng.integers(image.size, size=min(PIXELS_PER_FRAME, image.size))
+            error = np.abs(image - expected[channel]).ravel()[picked]
+            ratio = (error + LEAST_ERROR) / (Z_90 * deviation[channel].ravel()[picked] + LEAST_ERROR)
+            level = np.log10(expected[channel].ravel()[picked] + LEAST_PHOTONS)
+            seen.setdefault(channel, []).append((level, ratio))
+    found = np.stack([_factors_of(*map(np.concatenate, zip(*each, strict=True))) for each in seen.values()])
+    return torch.tensor(found[0] if len(found) == 1 else found, dtype=torch.float32)
+
+
+def _factors_of(level: NDArray[np.float64], ratio: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[knots] logarithms of one channel's factors; `level` is the logarithm of its predicted photons."""
     level = np.clip(level, KNOTS_LOG10[0], KNOTS_LOG10[-1])
     order = np.argsort(ratio)
     level, ratio = level[order], ratio[order]
     factors = [_weighted_quantile(ratio, _near(level, knot)) for knot in KNOTS_LOG10]
-    return torch.tensor(np.log(_filled(factors)), dtype=torch.float32)
+    logarithms: NDArray[np.float64] = np.log(_filled(factors))
+    return logarithms
 
 
 def _near(level: NDArray[np.float64], knot: float) -> NDArray[np.float64]:

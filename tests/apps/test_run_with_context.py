@@ -131,6 +131,7 @@ def test_every_pixel_follows_from_the_past_through_gaps_resumption_and_replay(
     package: Path, cli: Cli, tmp_path: Path
 ) -> None:
     composer = Composer(profile(), models(package))
+    composer.warm_up(SHAPE)  # a replay takes the engines that are recorded
     frames, path = stacks(93), tmp_path / "run"
     cut = next(number for number, frame in enumerate(frames) if frame.seq == 75)
     run = create_run(path, composer.provenance(source={"kind": "test", "planned": 200}, pixel_nm=20.0))
@@ -177,6 +178,7 @@ def test_a_killed_processor_goes_on_with_the_past_that_it_left(package: Path, tm
         endpoint="tcp://127.0.0.1:*",
         shape_yx=SHAPE,
         models=ModelSettings(model=str(package), segmenter="er-segment-live", threads=1),
+        segment_every=4,
     )
     with processor_child(settings) as processor:
         endpoint = processor.expect("ready")["endpoint"]
@@ -196,6 +198,20 @@ def test_a_killed_processor_goes_on_with_the_past_that_it_left(package: Path, tm
     assert (summary["recorded"], summary["dropped"], summary["resumed"]) == (len(frames), 0, 1)
     for found, plane in zip(recorded(out, "denoised"), expected(frames), strict=True):
         np.testing.assert_array_equal(found, plane)
+    assert [row["labels_seq"] for row in iter_frames(RunFolder(out))] == list(carried(frames))
+
+
+def carried(frames: Iterable[Frame]) -> Iterator[list[int | None]]:
+    """From which frame each one's labels are; each z counts its own four from a place of its own."""
+    seen: dict[Any, int] = {}
+    drawn: dict[Any, int] = {}
+    for frame in frames:
+        z = frame.axes["z"]
+        number = seen.get(z, {0: 0, 1: 2, 2: 1}[z])
+        if z not in drawn or number % 4 == 0:
+            drawn[z] = frame.seq
+        seen[z] = number + 1
+        yield [None if drawn[z] == frame.seq else drawn[z]]
 
 
 RED = {"name": "red", "window_nm": [600, 650], "region_px": [0, 0, 48, 32]}

@@ -31,14 +31,15 @@ QUICKLY = {
     "demo": "--size 256 --frame-ms 40 --quiet",
     "demo --page": "--bleaching 0 --frames 20",
     "demo --on-stop": "--bleaching 4",
+    "models check": "--shape 64 64 --threads 1",
     "evaluate": "--frames 2 --size-px 96 --threads 1",
     "train": "--patch-px 32 --batch 1 --threads 1 --every 1000",
     "train --simulate": "--fields 1 --field-px 96 --test-frames 2",
 }
 #: With these, what is judged is recorded, and as large as it is.
 RECORDED = {"--pairs", "--predicted"}
-#: Run by tests of their own: they wait for a microscope, or until somebody has seen enough.
-ELSEWHERE = ("streamer live", "streamer attach")
+#: Run by tests of their own: they wait for a microscope, until somebody has seen enough, or take minutes.
+ELSEWHERE = ("streamer live", "streamer attach", "streamer bench")
 
 
 def blocks(language: str) -> Iterator[tuple[str, str]]:

@@ -185,7 +185,7 @@ def test_a_training_that_was_interrupted_goes_on(tmp_path: Path, monkeypatch: py
         (["--pairs", "x", "--frames", "3", *COUNTS], "needs simulated movies"),
         (["--noisy", "x", "--search", "3", *COUNTS], "which noisy images lack"),
         (["--pairs", "x", "--uncertainty", *COUNTS], "learns it from a known truth"),
-        (["--architecture", "unet-rcan", "--frames", "3"], "takes one; use live or care-unet"),
+        (["--architecture", "unet-rcan", "--frames", "3"], "takes one; use live, live-small or care-unet"),
         (["--context", "z"], "shows a slice with the ones below and above; use 3"),
         (["--device", "cpu", "--precision", "f16"], "needs an NVIDIA GPU"),
         (["--start", "x", "--architecture", "live"], "a package has its own"),
