@@ -17,6 +17,8 @@ from streamer.apps.compose import Composer, ModelSettings, Stages, load_models
 from streamer.core import Frame, Result, Verdict
 from streamer.guards import Guard, judge
 from streamer.metrics import box_sum, ssim
+from streamer.package import ModelPackage
+from streamer.package.load import YAML_NAME
 from streamer.profile import load_profile
 from streamer.simulation import foreground_box_sum
 
@@ -58,8 +60,16 @@ class Study:
         said = self.composer.profile.guards.model_dump(mode="json")
         chosen = {name: value for name, value in said.items() if names is None or name in names}
         models = (self.composer.models.denoiser, self.composer.models.segmenter)
-        told = [JUDGED, chosen, *(model.package.hashes() for model in models)]
+        told = [JUDGED, chosen, *(_computes(model.package) for model in models)]
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _computes(package: ModelPackage) -> dict[str, Any]:
+    """What of a package decides what a run shows: not every word of its description."""
+    content, config = package.hashes(), package.config
+    weights = {name: digest for name, digest in content.items() if name != YAML_NAME}
+    trained = config.trained_photons
+    return {"files": weights, "trained_photons": trained and trained.model_dump(mode="json")}
 
 
 class Statuses:
