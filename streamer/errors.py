@@ -9,6 +9,7 @@ StreamerError             one clear line: the value, the place, the cure
 └── RunError              exit 1: the work was sound, the world was not
     ├── RecordingError    the recording cannot be written or continued
     ├── EngineError       a network cannot be compiled or run here
+    │   └── MemoryShortError  because memory does not do; a smaller piece may
     ├── LinkError         the other process cannot be reached or does not speak our wire
     ├── MicroscopeError   the acquisition engine or one of its devices failed
     └── ProcessDiedError  another of our processes ended without a word
@@ -53,6 +54,10 @@ class RecordingError(RunError):
 
 class EngineError(RunError):
     """A network that cannot be compiled or run on this machine."""
+
+
+class MemoryShortError(EngineError):
+    """A network for which memory does not do; smaller frames, or tiles of them, may."""
 
 
 class LinkError(RunError):

@@ -9,7 +9,7 @@ from streamer.engines.check import Agreement, relative_rms
 from streamer.engines.choice import Choice, choose
 from streamer.engines.key import Engine, EngineKey, Precision
 from streamer.engines.ladder import LADDER, absence, absences
-from streamer.engines.memory import keep_buffers
+from streamer.engines.memory import is_of_memory, keep_buffers
 from streamer.engines.select import ENGINES, check, compile_engine
 from streamer.engines.survey import Row, auto_of, survey
 
@@ -28,6 +28,7 @@ __all__ = [
     "check",
     "choose",
     "compile_engine",
+    "is_of_memory",
     "keep_buffers",
     "relative_rms",
     "survey",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from streamer.engines.ladder import absence
 from streamer.engines.nvidia import nvidia
-from streamer.errors import EngineError
+from streamer.errors import EngineError, MemoryShortError
 
 if TYPE_CHECKING:
     import torch
@@ -75,14 +75,14 @@ def memory_of(place: str, shape: tuple[int, int, int, int], engine: str) -> Iter
     """Say in one line that the card's memory is too small.
 
     Raises:
-        EngineError: instead of PyTorch's own error.
+        MemoryShortError: instead of PyTorch's own error.
     """
     torch = importlib.import_module("torch")
     try:
         yield
     except torch.OutOfMemoryError as error:
         torch.cuda.empty_cache()
-        raise EngineError(
+        raise MemoryShortError(
             f"engine {engine}: {place} at {list(shape)} does not fit into the card's memory "
             f"({in_short(error)}); end what else uses the card, or use smaller frames or tiles"
         ) from None

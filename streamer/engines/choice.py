@@ -10,10 +10,11 @@ from typing import Literal
 from streamer.engines.check import Agreement, agreement
 from streamer.engines.key import Engine, Precision
 from streamer.engines.ladder import LADDER, LAST_RESORT, Absence, absence, precisions
+from streamer.engines.memory import as_engine_error
 from streamer.engines.network import has_network
 from streamer.engines.select import compile_one, for_test, in_one_line
 from streamer.engines.trial import ROUNDS, Timed, in_ms, timed
-from streamer.errors import EngineError, PackageError, StreamerError
+from streamer.errors import EngineError, MemoryShortError, PackageError, StreamerError
 from streamer.package import ModelPackage
 
 _LOG = logging.getLogger(__name__)
@@ -91,6 +92,7 @@ def choose(
 
     Raises:
         EngineError: the shape does not divide; no engine, or not the named one, is here and passes.
+        MemoryShortError: an engine could, had it more memory, and the package can be computed in tiles.
         PackageError: the package lacks the weights, or a layout that we can run.
     """
     multiple = package.size_multiple
@@ -104,7 +106,7 @@ def choose(
         only = _checked(package, shape_yx, engine, precision, threads)
         return Choice(engine=only[0], agreement=only[1], words=f"{engine} {precision}, as asked or recorded")
     found = _candidates(package, shape_yx, engine, precision, threads)
-    times = _timed(found)
+    times = _timed(package, found)
     if not found.sound:
         raise _nothing(package, found)
     refused = tuple(dict.fromkeys(map(str, found.refused)))
@@ -171,6 +173,7 @@ def _candidates(
         except EngineError as error:
             found.refused.append(error)
             continue
+        refused_before = len(found.refused)
         for each in wanted:
             if each == "bf16" and name in _NVIDIA and _has(found, name, "f16"):
                 continue  # as fast there, and eight times as coarse
@@ -180,7 +183,20 @@ def _candidates(
                 found.refused.append(error)
                 if isinstance(error, StraysError) and each == "f32":
                     break  # what is wrong at its best may pass by luck where more is tolerated
+        if not any(one.key.runtime == name for one, _ in found.sound):
+            _raise_if_tiles_help(package, found.refused[refused_before:])
     return found
+
+
+def _raise_if_tiles_help(package: ModelPackage, refused: Sequence[StreamerError]) -> None:
+    """Smaller tiles on an engine that is short of memory are faster than whole frames further down.
+
+    Raises:
+        MemoryShortError: so it is, and the package can be computed in tiles.
+    """
+    short = next((error for error in refused if isinstance(error, MemoryShortError)), None)
+    if short is not None and package.config.reach_px is not None:
+        raise short
 
 
 def _has(found: _Candidates, name: str, precision: Precision) -> bool:
@@ -200,7 +216,7 @@ def _checked(
     try:
         found = agreement(package, tested)
     except RuntimeError as error:  # the engine itself, while it ran
-        raise EngineError(in_one_line(name, precision, error)) from error
+        raise as_engine_error(error, in_one_line(name, precision, error)) from error
     if not found.holds:
         raise StraysError(
             f"{package.id}: {name} {precision} strays from the test output by {found.words} "
@@ -211,7 +227,7 @@ def _checked(
     return compile_one(package, shape_yx, name, precision, threads), found
 
 
-def _timed(found: _Candidates) -> list[Timed]:
+def _timed(package: ModelPackage, found: _Candidates) -> list[Timed]:
     """Times of the candidates; one that fails on a frame of full size is refused."""
     try:
         rounds = ROUNDS if len(found.sound) > 1 else ROUNDS_OF_ONE
@@ -226,7 +242,8 @@ def _timed(found: _Candidates) -> list[Timed]:
             found.sound.append((engine, agrees))
         except RuntimeError as error:
             words = in_one_line(engine.key.runtime, engine.key.precision, error)
-            found.refused.append(EngineError(words))
+            found.refused.append(as_engine_error(error, words))
+            _raise_if_tiles_help(package, found.refused[-1:])
     return times
 
 

@@ -1,4 +1,4 @@
-"""How the C library hands out memory to this process."""
+"""Memory: how the C library hands it out to this process, and what to say where it does not do."""
 
 from __future__ import annotations
 
@@ -6,9 +6,26 @@ import ctypes
 import platform
 from functools import cache
 
+from streamer.errors import EngineError, MemoryShortError
+
 #: mallopt(3): keep every buffer in one heap that is never given back. Plain PyTorch asks for the same large
 #: buffers at every frame, and by default each comes fresh from the system and goes back.
 MALLOC_SETTINGS = {"M_MMAP_MAX": (-4, 0), "M_TRIM_THRESHOLD": (-1, 2**31 - 1), "M_ARENA_MAX": (-8, 1)}
+
+#: How runtimes say it.
+_SAID = ("out of memory", "bad_alloc", "bad allocation", "cannot allocate memory")
+
+
+def is_of_memory(error: Exception) -> bool:
+    """Whether something failed for want of memory; most runtimes say so in words only."""
+    if isinstance(error, (MemoryError, MemoryShortError)):
+        return True
+    return any(said in str(error).lower() for said in _SAID)
+
+
+def as_engine_error(error: Exception, words: str) -> EngineError:
+    """A runtime's error as ours: `MemoryShortError` where it is of memory."""
+    return MemoryShortError(words) if is_of_memory(error) else EngineError(words)
 
 
 @cache

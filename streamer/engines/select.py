@@ -10,6 +10,7 @@ from streamer.engines.check import Agreement, agreement, require_channels
 from streamer.engines.cpu import usable_cores
 from streamer.engines.key import Engine, Precision
 from streamer.engines.ladder import LADDER, absence
+from streamer.engines.memory import as_engine_error, is_of_memory
 from streamer.errors import EngineError, PackageError, StreamerError
 from streamer.package import ModelPackage
 
@@ -116,13 +117,13 @@ def compile_one(
     except (StreamerError, KeyboardInterrupt):
         raise
     except Exception as error:  # runtimes raise what they like; the next engine shall have its turn
-        raise EngineError(in_one_line(name, precision, error)) from error
+        raise as_engine_error(error, in_one_line(name, precision, error)) from error
 
 
 def in_one_line(name: str, precision: Precision, error: Exception) -> str:
     """What an engine's runtime complained of, with a cure where we know one."""
     said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     words = f"engine {name} {precision}: {said[:200]}"
-    if "out of memory" in str(error).lower():
+    if is_of_memory(error):
         return f"{words}; give its memory free (other programs on the GPU?), or use smaller frames"
     return f"{words}; use another engine or precision"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.engines import Choice, Engine, EngineKey, Precision, choose, keep_buffers
-from streamer.errors import EngineError
+from streamer.errors import EngineError, MemoryShortError
 from streamer.package import ModelPackage, apply_steps
 
 _LOG = logging.getLogger(__name__)
@@ -70,6 +70,8 @@ class Compiled:
                     threads=self._threads,
                 ).engine
             except EngineError as error:
+                if isinstance(error, MemoryShortError) and self.package.config.reach_px is not None:
+                    raise  # whoever cuts frames into tiles makes them smaller
                 _LOG.warning("%s; another engine is chosen for frames of %s", error, list(shape_yx))
         self._chosen = choose(
             self.package, shape_yx, engine=self._engine, precision=self._precision, threads=self._threads

@@ -15,7 +15,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.errors import EngineError
+from streamer.engines import is_of_memory
+from streamer.errors import EngineError, MemoryShortError
 from streamer.package import ModelPackage
 from streamer.pipeline.stages import Network, NetworkFor
 
@@ -93,7 +94,7 @@ class Tiled:
         """What to try where memory did not do.
 
         Raises:
-            EngineError: nothing smaller can be tried.
+            MemoryShortError: nothing smaller can be tried.
         """
         smaller = self.smaller(shape_yx, tile_yx)
         words = f"{self._id}: not enough memory for {tile_yx[0]} x {tile_yx[1]} pixels ({_line(error)})"
@@ -101,7 +102,7 @@ class Tiled:
             cure = "use smaller frames, or free memory"
             if self._halo_px is None:
                 cure = f"its package states no reach_px, so that frames cannot be cut into tiles; {cure}"
-            raise EngineError(f"{words}; {cure}") from None
+            raise MemoryShortError(f"{words}; {cure}") from None
         _LOG.warning("%s; going on in tiles of %d x %d", words, *smaller)
         return smaller
 
@@ -132,14 +133,6 @@ class _Fitting:
                 if not is_of_memory(error):
                     raise
                 self._tile_yx = self._tiled.short(self._shape_yx, self._tile_yx, error)
-
-
-def is_of_memory(error: Exception) -> bool:
-    """Whether something failed for want of memory; runtimes say so in words only."""
-    words = str(error).lower()
-    return isinstance(error, MemoryError) or any(
-        said in words for said in ("out of memory", "bad_alloc", "bad allocation", "cannot allocate memory")
-    )
 
 
 def tile_shape(shape_yx: _Shape, largest_px: int, multiple: int, halo_px: int) -> _Shape | None:

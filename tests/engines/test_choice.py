@@ -19,7 +19,7 @@ from streamer.engines.choice import Tried, in_words, preferred
 from streamer.engines.cpu import instruction_set
 from streamer.engines.ladder import Absence
 from streamer.engines.nvidia import Nvidia, nvidia
-from streamer.errors import EngineError, PackageError
+from streamer.errors import EngineError, MemoryShortError, PackageError
 from streamer.package import ModelPackage, load_package
 from streamer.pipeline.compiled import Compiled
 
@@ -143,6 +143,29 @@ def test_an_engine_that_fails_or_strays_is_refused_and_the_next_taken(
     assert line.startswith("engine openvino bf16: CUDA out of memory. Tried to allocate 2 GiB; give its")
     assert "refused: engine openvino bf16: CUDA out of memory" in chosen.words
     assert caplog.messages == [line]
+
+
+def test_where_tiles_help_a_lack_of_memory_leads_to_no_other_engine(
+    make_package: MakePackage, arrange: Arrange
+) -> None:
+    short = RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
+    arrange({"f32": short, "bf16": short})
+    folder = make_package("tiny")
+    assert choose(load_package(folder), SHAPE, threads=1).engine.key.runtime == "torch"
+    rewrite(folder, lambda told: told["config"]["streamer"].update(reach_px=4))
+    with pytest.raises(MemoryShortError, match="out of memory"):
+        choose(load_package(folder), SHAPE, threads=1)
+
+
+def test_a_precision_that_needs_less_memory_comes_before_tiles(
+    make_package: MakePackage, arrange: Arrange
+) -> None:
+    arrange({"f32": RuntimeError("CUDA out of memory"), "bf16": 0.05})
+    folder = make_package("tiny")
+    rewrite(folder, lambda told: told["config"]["streamer"].update(reach_px=4))
+    chosen = choose(load_package(folder), SHAPE, threads=1)
+    assert "out of memory" in chosen.refused[0]
+    assert chosen.engine.key.runtime == "openvino"
 
 
 def test_the_trial_decides_on_this_machine(package: ModelPackage, arrange: Arrange) -> None:

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.ndimage import convolve
 
-from streamer.engines import compile_engine
+from streamer.engines import compile_engine, is_of_memory
 from streamer.errors import EngineError
 from streamer.networks import build
 from streamer.networks.tiling import local_reach_px
 from streamer.package import ModelPackage, load_package
 from streamer.pipeline.stages import Network, infer
-from streamer.pipeline.tiles import Tiled, in_tiles, is_of_memory, tile_shape, windows
+from streamer.pipeline.tiles import Tiled, in_tiles, tile_shape, windows
 
 Image = NDArray[np.float32]
 REACH, MULTIPLE = 6, 4
