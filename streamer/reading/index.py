@@ -18,6 +18,8 @@ from streamer.recording import Name, Row
 VIEWS_MAX = 4096
 #: Most channels of one frame, with their uncertainties, and most distinct words that are kept.
 CHANNELS_MAX, WORDS_MAX = 64, 1 << 16
+#: Channels of which it is known from how many frames before their labels are carried, and the most of those.
+CARRIED_MAX, AGE_MAX = 4, (1 << 16) - 1
 
 _PLACE_MAX = 1 << 31
 _SHOWN_MAX = 60  # of a name, as in verdicts
@@ -32,6 +34,7 @@ _FRAME = np.dtype(
         ("annotated", np.uint16),
         ("channels", np.uint16),
         ("axes", np.uint16),
+        ("ages", np.uint16, CARRIED_MAX),
     ]
 )
 
@@ -70,6 +73,7 @@ class Entry:
         place: [t, c, z] of its first plane in the annotated image.
         channels: of its planes in the annotated image, in their order, as in `denoised red`.
         processed: whether it was denoised and judged.
+        labels_seq: the earlier frame that its labels are carried from; None where they were drawn in it.
     """
 
     seq: int
@@ -81,6 +85,7 @@ class Entry:
     place: tuple[int, int, int] | None
     channels: tuple[str, ...]
     processed: bool
+    labels_seq: int | None = None
 
 
 class _Words:
@@ -121,7 +126,7 @@ class _Frames:
 
 
 class FrameIndex:
-    """The frames of a run by view; about 60 bytes a frame and 16 more for each view that shows it.
+    """The frames of a run by view; about 70 bytes a frame and 16 more for each view that shows it.
 
     Args:
         splitter: names of the detection channels that an image splitter puts on one sensor; frames that were
@@ -157,7 +162,9 @@ class FrameIndex:
         if None in numbers:
             self.left_out += 1
             return
-        shown = (seq, 0.0 if math.isnan(wall_s) else wall_s, raw_index, place or (-1, -1, -1), *numbers)
+        ages = _ages(seq, row.get("labels_seq"))
+        wall_s = 0.0 if math.isnan(wall_s) else wall_s
+        shown = (seq, wall_s, raw_index, place or (-1, -1, -1), *numbers, ages)
         self._frames.append(shown)
         self._sort(seq, where, channels, processed=bool(annotated))
 
@@ -222,6 +229,9 @@ class FrameIndex:
         at, words = self._frames[row], self._words.words
         annotated = words[at["annotated"]] or None
         t, c, z = (int(index) for index in at["place"])
+        drawn = [channel_of(plane) for plane in words[at["channels"]] if channel_of(plane) is not None]
+        place = drawn.index(view.channel) if view.channel in drawn else CARRIED_MAX
+        age = int(at["ages"][place]) if place < CARRIED_MAX else 0
         return Entry(
             seq=int(at["seq"]),
             wall_time_s=float(at["wall_time_s"]),
@@ -232,6 +242,7 @@ class FrameIndex:
             place=(t, c, z) if annotated else None,
             channels=words[at["channels"]],
             processed=annotated is not None,
+            labels_seq=int(at["seq"]) - age if age else None,
         )
 
 
@@ -244,6 +255,13 @@ def channel_of(plane: str) -> str | None:
 
 def _shown(name: object) -> str:
     return "".join(c if c.isprintable() else " " for c in str(name)[:_SHOWN_MAX])
+
+
+def _ages(seq: int, value: object) -> list[int]:
+    """From how many frames before the labels of the first channels are carried; 0 where they are not."""
+    known = (whole(each) for each in several(value, CARRIED_MAX))
+    ages = [0 if each is None else min(max(seq - each, 0), AGE_MAX) for each in known]
+    return ages + [0] * (CARRIED_MAX - len(ages))
 
 
 def _place(value: object) -> tuple[int, int, int] | None:

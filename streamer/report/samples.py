@@ -113,7 +113,7 @@ class Sampler:
         return Sample(
             title=title,
             when=when,
-            note=_note(planes),
+            note=_note(planes, entry.labels_seq),
             pictures=tuple(_pictures(planes, contrast, entry.seq, self._unit)),
         )
 
@@ -124,7 +124,12 @@ def words_of(view: View) -> str:
     return ", ".join(f"{axis} {name}" for axis, name in named if name is not None)
 
 
-def _note(planes: Planes) -> str:
+def _note(planes: Planes, labels_seq: int | None) -> str:
+    drawn = "" if labels_seq is None else f"structure as drawn in frame {labels_seq:,}"
+    return "; ".join(filter(None, (drawn, _support(planes))))
+
+
+def _support(planes: Planes) -> str:
     if planes.segmentation is None or planes.trust is None:
         return ""
     share = unsupported_share(planes.segmentation, planes.trust)

@@ -53,6 +53,17 @@ def test_the_newest_frame_is_the_newest_processed_one(tmp_path: Path) -> None:
     assert found.newest(View(position=8)) is None
 
 
+def test_each_channel_says_from_which_frame_its_labels_are_carried() -> None:
+    found = FrameIndex()
+    drawn = {"annotated_channels": ["denoised red", "uncertainty red", "denoised green"]}
+    for seq, labels_seq in enumerate([[None, None], [0, None], [None, 1], "damaged", [-4, 9, 2.5]]):
+        found.add(row(seq) | drawn | {"labels_seq": labels_seq})
+    red, green = View(channel="red"), View(channel="green")
+    assert [found.at(red, seq).labels_seq for seq in range(5)] == [None, 0, None, None, None]
+    assert [found.at(green, seq).labels_seq for seq in range(5)] == [None, None, 1, None, None]
+    assert found.newest(View(channel="blue")) is None
+
+
 def test_frames_that_nobody_processed_are_found(tmp_path: Path) -> None:
     found = FrameIndex()
     for seq in range(5):

@@ -244,6 +244,7 @@ def _of(entry: Entry, first_wall_s: float) -> dict[str, object]:
         "wall_time_s": entry.wall_time_s if math.isfinite(entry.wall_time_s) else None,
         "time_s": seconds(entry, first_wall_s),
         "view": {"position": view.position, "channel": view.channel, "z": view.z},
+        "labels_seq": entry.labels_seq,
     }
 
 

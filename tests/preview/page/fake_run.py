@@ -88,7 +88,7 @@ class FakeRun:
         ]
         self.said: list[dict[str, Any]] = []
         self.answers: dict[str, tuple[bool, str]] = {}
-        self.damaged = False
+        self.damaged, self.carries = False, False
 
     def entry(self, seq: int, kind: str, gravity: str, text: str) -> dict[str, Any]:
         wall_s = 1_795_260_724 + 0.5 * seq
@@ -253,6 +253,7 @@ class FakeRun:
             "wall_time_s": time.time(),
             "time_s": seq * 0.5,
             "view": {"position": None, "channel": "", "z": None},
+            "labels_seq": seq - 1 if self.carries and seq % 2 else None,
             "live": wanted["seq"] is None,
             "width": w,
             "height": h,

@@ -26,6 +26,13 @@ def test_a_new_frame_changes_the_picture_and_is_acknowledged(run: FakeRun, watch
     assert watched.errors == []
 
 
+def test_carried_structure_is_said_to_be_that_of_an_earlier_frame(run: FakeRun, watched: Any) -> None:
+    assert "structure of" not in watched.text("when-text")
+    run.carries, run.seq = True, run.seq + 8 + run.seq % 2 + 1
+    watched.until("window.streamer.shown.seq", lambda seq: seq == run.seq)
+    assert f"frame {run.seq} · structure of frame {run.seq - 1}" in watched.text("when-text")
+
+
 def test_the_divider_moves_by_pointer_and_by_keys(watched: Any) -> None:
     left, right = {"left": 0.26, "width": 0.2}, {"left": 0.54, "width": 0.2}
     raw_left, denoised_right = watched.pixels(**left), watched.pixels(**right)

@@ -133,8 +133,9 @@ export class Tools {
     const frame = `frame ${header.seq}`;
     const at = Number.isFinite(header.time_s) ? ` · ${clock(header.time_s)}` : "";
     const behind = looking && snapshot?.elapsed_s > header.time_s ? ` · ${duration(snapshot.elapsed_s - header.time_s)} ago` : "";
+    const drawn = Number.isInteger(header.labels_seq) ? ` · structure of frame ${header.labels_seq}` : "";
     const what = looking ? "Looking back" : state.over || state.key === "lost" ? "Last image" : "Live";
-    setText($("when-text"), `${what} · ${frame}${at}${behind}${run?.simulated && !looking ? " · simulated" : ""}`);
+    setText($("when-text"), `${what} · ${frame}${drawn}${at}${behind}${run?.simulated && !looking ? " · simulated" : ""}`);
     const canvas = $("canvas");
     canvas.setAttribute("aria-label", `${what}, ${frame}${at}: raw on the left, ${this.stage.rightName} on the right`);
   }
