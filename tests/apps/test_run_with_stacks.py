@@ -171,6 +171,7 @@ def test_every_pixel_and_verdict_follows_from_the_stack_through_gaps_resumption_
     package: Path, tmp_path: Path, cut: int
 ) -> None:
     composer = Composer(profile(), models(package))
+    composer.warm_up(SHAPE)  # a replay takes the engines that are recorded
     frames, path = stacks(94), tmp_path / "run"
     run = create_run(path, composer.provenance(source={"kind": "test", "planned": 200}, pixel_nm=20.0))
     come = cut_off(frame for frame in frames if frame.seq <= cut)

@@ -75,7 +75,8 @@ def test_a_shape_that_does_not_divide_is_refused(make_package: MakePackage) -> N
 def test_onnx_runtime_agrees_with_the_oracle(make_package: MakePackage) -> None:
     pytest.importorskip(ONNX_RUNTIME)
     (contender,) = (contender for contender in CONTENDERS if contender.engine == ONNX_RUNTIME)
-    oracle, found = (make(each, str(make_package("tiny")), (48, 64), 1) for each in (ORACLE, contender))
+    package = str(make_package("tiny"))
+    oracle, found = (make(each, package, (48, 64), 1) for each in (ORACLE, contender))
     np.testing.assert_allclose(found.run(found.frame), oracle.run(oracle.frame), rtol=1e-4, atol=1e-5)
 
 
