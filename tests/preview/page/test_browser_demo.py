@@ -34,7 +34,8 @@ pytestmark = [
 #: Seconds in which anything has to come on a machine that is busy with something else.
 PATIENCE_S = 400.0
 SIZE = os.environ.get("STREAMER_SCREENSHOTS_SIZE", "256")
-FRAME_MS = os.environ.get("STREAMER_SCREENSHOTS_FRAME_MS", "60")
+#: Slow enough that both pages are open long before the guards stop the run, some 110 frames after its start.
+FRAME_MS = os.environ.get("STREAMER_SCREENSHOTS_FRAME_MS", "300")
 PHONE = {"device_scale_factor": 2, "is_mobile": True, "has_touch": True}
 
 
