@@ -232,7 +232,7 @@ def _timed(package: ModelPackage, found: _Candidates) -> list[Timed]:
     try:
         rounds = ROUNDS if len(found.sound) > 1 else ROUNDS_OF_ONE
         return timed([engine for engine, _ in found.sound], rounds=rounds)
-    except RuntimeError:
+    except (RuntimeError, EngineError):
         pass
     sound, times = list(found.sound), []
     found.sound.clear()
@@ -240,6 +240,9 @@ def _timed(package: ModelPackage, found: _Candidates) -> list[Timed]:
         try:
             times += timed([engine])
             found.sound.append((engine, agrees))
+        except EngineError as error:
+            found.refused.append(error)
+            _raise_if_tiles_help(package, found.refused[-1:])
         except RuntimeError as error:
             words = in_one_line(engine.key.runtime, engine.key.precision, error)
             found.refused.append(as_engine_error(error, words))

@@ -176,8 +176,23 @@ class Recorder:
 
         warmed(launch)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._pool, stream=torch.cuda.current_stream()):
+        stream = torch.cuda.current_stream()
+        # "thread_local": what other threads ask of the card meanwhile is their own affair.
+        with torch.cuda.graph(graph, pool=self._pool, stream=stream, capture_error_mode="thread_local"):
             launch()
         self._pool = graph.pool()
-        replay: Callable[[], None] = graph.replay
-        return replay
+        return Recording(graph, launch)
+
+
+class Recording:
+    """A recorded graph, and what it was recorded of: weights, engine, buffers, which no graph holds.
+
+    The graph comes first, so that it is given up before what it reads from.
+    """
+
+    def __init__(self, graph: Any, launch: Callable[[], None]) -> None:
+        self._graph, self._launch = graph, launch
+
+    def __call__(self) -> None:
+        """Replay it."""
+        self._graph.replay()

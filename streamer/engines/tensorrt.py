@@ -10,8 +10,10 @@ import contextlib
 import hashlib
 import importlib
 import io
+import tempfile
 import warnings
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +25,7 @@ from streamer.engines.half import RULE, onnx_in, require_half
 from streamer.engines.half_torch import traced
 from streamer.engines.key import EngineKey, Precision
 from streamer.engines.lanes import Lanes
+from streamer.engines.memory import as_engine_error
 from streamer.engines.network import has_network, load_network
 from streamer.engines.plan import TensorRT, build_plan, run_plan, tensorrt_of
 from streamer.errors import EngineError, PackageError
@@ -145,11 +148,20 @@ def converted(network: nn.Module, example: Tensor) -> bytes:
     import torch
 
     dynamo = torch_tensorrt().dynamo
-    with torch.no_grad(), warnings.catch_warnings():
+    with (
+        torch.no_grad(),
+        warnings.catch_warnings(),
+        # By default its timings are kept in /tmp, in a file that every process of every user writes.
+        tempfile.TemporaryDirectory() as own,
+    ):
         warnings.simplefilter("ignore")  # of what PyTorch and torch-tensorrt will change in each other
         exported = torch.export.export(network, (example,))
         plan: bytes = dynamo.convert_exported_program_to_serialized_trt_engine(
-            exported, arg_inputs=(example,), disable_tf32=True, require_full_compilation=True
+            exported,
+            arg_inputs=(example,),
+            disable_tf32=True,
+            require_full_compilation=True,
+            timing_cache_path=str(Path(own) / "timings.bin"),
         )
     return bytes(plan)
 
@@ -174,9 +186,10 @@ def _built(
     except (EngineError, torch.OutOfMemoryError):
         raise
     except Exception as error:  # torch-tensorrt raises many kinds
-        raise EngineError(
+        raise as_engine_error(
+            error,
             f"{package.id}: torch-tensorrt cannot convert it for {list(shape)} at {precision} "
-            f"({in_short(error)}); use engine cuda or tensorrt-rtx"
+            f"({in_short(error)}); use engine cuda or tensorrt-rtx",
         ) from None
 
 

@@ -30,7 +30,8 @@ def dimmed(halves: Tiles, share: float, seed: tuple[int, int], read_noise_e: flo
     camera = 0.5 * (BOX * read_noise_e) ** 2
     missing = share * (1.0 - share) * np.maximum(halves, 0.0) + (1.0 - share**2) * camera
     words = np.random.PCG64(seed).random_raw(halves.size).reshape(halves.shape)
-    normal = (np.bitwise_count(words) - _BITS / 2) / np.sqrt(_BITS / 4)
+    ones = np.unpackbits(words.view(np.uint8).reshape(*halves.shape, 8), axis=-1).sum(axis=-1)
+    normal = (ones - _BITS / 2) / np.sqrt(_BITS / 4)
     return np.asarray(share * halves + np.sqrt(missing) * normal)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import warnings
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from tiny_package import MakePackage
 
 from streamer.engines import Engine, EngineKey, Precision, card, check, cuda, relative_rms
 from streamer.engines.half_torch import traced
-from streamer.engines.lanes import LANES, Lane, Lanes
+from streamer.engines.lanes import LANES, Lane, Lanes, Recording
 from streamer.engines.network import load_network
 from streamer.engines.nvidia import nvidia
 from streamer.errors import EngineError
@@ -264,3 +266,29 @@ def test_a_frame_too_large_for_the_card_is_one_line() -> None:
         cuda.compile_cuda(
             load_package("er-denoise-live"), (1, 1, 1 << 17, 1 << 16), precision="f32", threads=1
         )
+
+
+def test_a_recording_keeps_what_its_graph_reads_from() -> None:
+    """A CUDA graph holds no reference to weights, engine or buffers: who records must."""
+
+    class Weights:
+        pass
+
+    class Graph:
+        def replay(self) -> None:
+            pass
+
+    weights = Weights()
+    seen = weakref.ref(weights)
+
+    def launch(held: Weights = weights) -> None:
+        assert held
+
+    recording = Recording(Graph(), launch)
+    del weights, launch
+    gc.collect()
+    recording()
+    assert seen() is not None
+    del recording
+    gc.collect()
+    assert seen() is None

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from tiny_package import MakePackage, rewrite
 
-from streamer.engines import Precision, cache, check
+from streamer.engines import Precision, absence, cache, check
 from streamer.engines.card import Card
 from streamer.engines.half import onnx_in
 from streamer.engines.nvidia import nvidia
@@ -253,8 +253,8 @@ def test_a_plan_that_does_not_load_is_one_line(
 @pytest.mark.parametrize("name", list_packages())
 def test_a_shipped_package_holds_its_test_output_on_the_card(name: str, precision: Precision) -> None:
     pytest.importorskip("tensorrt_rtx")
-    if not nvidia().gpus:
-        pytest.skip("no NVIDIA GPU")
+    if absent := absence("tensorrt-rtx"):
+        pytest.skip(absent.reason)
     found = check(load_package(name), engine="tensorrt-rtx", precision=precision)
     assert found.holds, found.words
 
@@ -262,8 +262,8 @@ def test_a_shipped_package_holds_its_test_output_on_the_card(name: str, precisio
 @pytest.mark.gpu
 def test_an_output_stays_the_callers_on_the_card(package: ModelPackage) -> None:
     pytest.importorskip("tensorrt_rtx")
-    if not nvidia().gpus:
-        pytest.skip("no NVIDIA GPU")
+    if absent := absence("tensorrt-rtx"):
+        pytest.skip(absent.reason)
     run = compile_tensorrt_rtx(package, shape_of(package), precision="f16", threads=1)
     shown = np.random.default_rng(3).poisson(2.0, shape_of(package)).astype(np.float32)
     first = run(shown)
