@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from streamer.core import Result, Status, Verdict
 from streamer.core.result import Halves
 from streamer.guards.base import not_judged
-from streamer.guards.shared import is_finite
+from streamer.guards.shared import halves_are_finite, is_finite
 from streamer.metrics import tile_sums
 from streamer.metrics.fourier import SMALLEST_PX, frc_nm
 
@@ -106,7 +106,7 @@ class Agreement:
         """Judge one result; `measured` is how far the predictions of its halves agree."""
         if result.halves is None:
             return state, self._between(state)
-        if not is_finite(result):
+        if not (is_finite(result) and halves_are_finite(result)):
             return state, not_judged(self.name)
         state = replace(state, seq=result.frame.seq)
         if np.count_nonzero(result.halves.labels_a) < self.drawn_min_px:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from streamer.core import Result, Status, Verdict
 from streamer.core.result import Halves
 from streamer.guards.base import not_judged
-from streamer.guards.shared import is_finite
+from streamer.guards.shared import halves_are_finite, is_finite
 from streamer.metrics.objects import pieces, sums, surroundings
 from streamer.metrics.rates import discoveries, excess_p_values, share_of_nulls
 
@@ -121,7 +121,7 @@ class Evidence:
         """Judge one result; `measured` is the share of the drawn area that photons support."""
         if result.halves is None:
             return state, self._between(state)
-        if not is_finite(result):
+        if not (is_finite(result) and halves_are_finite(result)):
             return state, not_judged(self.name)
         found = self.objects(result.halves)
         count, drawn = int(np.count_nonzero(found.tested)), float(found.area[found.tested].sum())

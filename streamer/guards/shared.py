@@ -54,6 +54,18 @@ def is_finite(result: Result) -> bool:
 
 
 @once
+def halves_are_finite(result: Result) -> bool:
+    """The same of the halves of the photons and their predictions; true where there are none."""
+    halves = result.halves
+    if halves is None:
+        return True
+    return all(
+        all_finite(image)
+        for image in (halves.photons_a, halves.photons_b, halves.denoised_a, halves.denoised_b)
+    )
+
+
+@once
 def photons_in_tiles(result: Result) -> NDArray[np.float64]:
     """[tile y, tile x] photons counted in the boxes of `BOX` x `BOX` pixels side by side."""
     return np.asarray(photons_in_halves(result).sum(axis=0))

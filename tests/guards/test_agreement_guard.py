@@ -163,6 +163,18 @@ def test_between_comparisons_the_last_finding_stands_until_the_halves_agree_agai
     assert said[-1].status == "pass"
 
 
+@pytest.mark.parametrize("name", ["denoised_a", "denoised_b", "photons_b"])
+def test_a_half_that_is_not_finite_is_not_judged_and_leaves_no_trace(name: str) -> None:
+    (first,) = stripes([1.0])
+    assert first.halves is not None
+    broken = getattr(first.halves, name).copy()
+    broken[3, 4] = np.nan
+    result = replace(first, halves=replace(first.halves, **{name: broken}))
+    state, verdict = AGREEMENT.step(AGREEMENT.start(), result)
+    assert verdict.status == "flag"
+    assert state.baseline.size == 0
+
+
 def test_too_little_drawn_is_nothing_to_compare() -> None:
     empty = with_halves(0, np.ones((64, 64), np.float32), np.zeros((64, 64), np.bool_))
     (verdict,) = verdicts(AGREEMENT, [empty])
