@@ -169,10 +169,12 @@ def require_consistent(options: TrainOptions, recipe: Recipe) -> None:
 
 
 def _conflicts(options: TrainOptions, recipe: Recipe) -> tuple[tuple[bool, str], ...]:
+    return (*_of_images(options, recipe), *_of_segmenters(options, recipe), *_of_recipes(options, recipe))
+
+
+def _of_images(options: TrainOptions, recipe: Recipe) -> tuple[tuple[bool, str], ...]:
+    """What is learned from."""
     unknown = [structure for structure in recipe.structures if structure not in STRUCTURES]
-    segmenter, recorded = options.kind == "segmenter", options.source != "simulated"
-    told = options.offset_adu is not None or options.gain_e_per_adu is not None
-    default = Recipe()
     return (
         (
             bool(unknown),
@@ -190,6 +192,14 @@ def _conflicts(options: TrainOptions, recipe: Recipe) -> tuple[tuple[bool, str],
             (options.low is None) != (options.high is None),
             f"--low {options.low} --high {options.high}: pairs need both; give the other one too",
         ),
+    )
+
+
+def _of_segmenters(options: TrainOptions, recipe: Recipe) -> tuple[tuple[bool, str], ...]:
+    """What only one of denoiser and segmenter has."""
+    segmenter, default = options.kind == "segmenter", Recipe()
+    recorded = options.source != "simulated"
+    return (
         (
             segmenter and recorded,
             "--kind segmenter: learns from simulated specimens, whose classes are known; leave images out",
@@ -222,6 +232,14 @@ def _conflicts(options: TrainOptions, recipe: Recipe) -> tuple[tuple[bool, str],
             not segmenter and options.denoiser is not None,
             f"--denoiser {options.denoiser}: is for --kind segmenter; leave it out",
         ),
+    )
+
+
+def _of_recipes(options: TrainOptions, recipe: Recipe) -> tuple[tuple[bool, str], ...]:
+    """What only simulated or only recorded images allow."""
+    segmenter, recorded = options.kind == "segmenter", options.source != "simulated"
+    told = options.offset_adu is not None or options.gain_e_per_adu is not None
+    return (
         (
             not recorded and (told or options.profile is not None),
             "--profile, --offset and --gain: are for recorded images; simulated ones are photons already",
