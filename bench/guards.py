@@ -24,6 +24,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from bench.guards_films import Films
 from bench.guards_movies import CASES, SEEDS, SMALL_PX, Case
 from bench.guards_page import page, put_into
 from bench.guards_picture import draw
@@ -78,7 +79,12 @@ def still_to_run(
 
 
 def study(
-    store: Store, *, quick: bool = False, only: str = "", minutes: float = float("inf")
+    store: Store,
+    *,
+    quick: bool = False,
+    only: str = "",
+    minutes: float = float("inf"),
+    films: Films | None = None,
 ) -> list[Record]:
     """Run what is missing, as long as there is time; all runs that were judged with today's thresholds."""
     judges, (cases, goals) = Study(), cases_of(quick)
@@ -90,7 +96,7 @@ def study(
         if time.monotonic() > until:
             break
         began = time.process_time()
-        store.add(run(judges, name, cases[name], seed))
+        store.add(run(judges, name, cases[name], seed, films))
         CONSOLE.print(f"{name} {seed}: {time.process_time() - began:.1f} s of CPU")
     found = usable(store.read(), hashes, every)
     if left_out := len(store.read()) - len(found):
@@ -125,6 +131,9 @@ def main(
     only: Annotated[str, typer.Option(help="Cases that begin so; or 'time'; or 'table', no runs.")] = "",
     minutes: Annotated[float, typer.Option(help="Begin no run after so many.")] = float("inf"),
     quick: Annotated[bool, typer.Option(help="A few short runs; measures nothing.")] = False,
+    films: Annotated[
+        Path | None, typer.Option(help="Folder to keep simulated runs in, 150 MB per full run.")
+    ] = None,
     images: Annotated[Path | None, typer.Option(help="Folder for pictures.")] = None,
     docs: Annotated[Path | None, typer.Option(help="Page that holds the tables.")] = None,
 ) -> None:
@@ -134,7 +143,7 @@ def main(
         raise typer.BadParameter(f"{store.path} holds runs; give --resume to go on, or remove it")
     before = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
     minutes = 0.0 if only in ("time", "table") else minutes
-    records = study(store, quick=quick, only=only, minutes=minutes)
+    records = study(store, quick=quick, only=only, minutes=minutes, films=Films(folder=films))
     if only == "time":
         before = {**before, "time": times(Study())}
     results = results_of(records, before, quick=quick)

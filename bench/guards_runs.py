@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.guards_films import Films, Seen
 from bench.guards_movies import FULL_LENGTH, Case, Shot, onset_of
 from streamer.apps.compose import Composer, ModelSettings, Stages, load_models
 from streamer.core import Frame, Result, Verdict
@@ -28,7 +29,7 @@ PROFILE = "simulated_sted"
 #: The networks in the arithmetic that every machine has.
 EXACT = ModelSettings(precision="f32", threads=1)
 #: Raised when guards judge otherwise with the same thresholds: runs judged before are then left out.
-JUDGED = 3
+JUDGED = 4
 #: Guards that look at predictions and labels for their baseline only; the first two ask for stops by default.
 BY_PHOTONS = ("signal_map", "photons", "bleaching", "health")
 #: Of those, the ones that take a baseline from labels.
@@ -118,15 +119,21 @@ class ByPhotons:
 
     def _learns(self) -> bool:
         return any(
-            state.medians.size < guard.baseline_frames
+            state.gauge.medians.size < guard.baseline_frames
             for guard, state in zip(self._guards, self._states, strict=True)
             if guard.name in _LEARN
         )
 
 
-def run(study: Study, name: str, case: Case, seed: int) -> dict[str, Any]:
-    """The record of one run: what guards said, and what was true."""
-    found = _all_guards(study, case, seed) if case.every_guard else _by_photons(study, case, seed)
+def run(study: Study, name: str, case: Case, seed: int, films: Films | None = None) -> dict[str, Any]:
+    """The record of one run: what guards said, and what was true; only the few guards' runs are filmed."""
+    if case.every_guard:
+        found = _all_guards(study, case, seed)
+    else:
+        marks = {round(share * case.life) for share in SAMPLED} if case.life else set()
+        shots = case.show(case, seed, study.composer.profile)
+        seen = (films or Films()).show(name, case, seed, shots, marks)
+        found = _by_photons(study, case, seed, seen, marks)
     judged = None if case.every_guard else BY_PHOTONS
     return {
         "case": name,
@@ -140,15 +147,16 @@ def run(study: Study, name: str, case: Case, seed: int) -> dict[str, Any]:
     }
 
 
-def _by_photons(study: Study, case: Case, seed: int) -> dict[str, Any]:
+def _by_photons(
+    study: Study, case: Case, seed: int, seen: Iterator[Seen], marks: Collection[int]
+) -> dict[str, Any]:
     judged, statuses, samples = ByPhotons(study), Statuses(), Samples()
-    marks = {round(share * case.life) for share in SAMPLED} if case.life else set()
     curve: list[list[float]] = []
     forecast: Mapping[str, float] = {}
     step = max(case.frames // CURVE_POINTS, 1)
     floor = study.composer.profile.guards.photons.floor
-    for seq, shot in enumerate(case.show(case, seed, study.composer.profile)):
-        verdicts = {verdict.guard: verdict for verdict in judged(Frame(pixels=shot.counts, seq=seq))}
+    for seq, (counts, shot) in enumerate(seen):
+        verdicts = {verdict.guard: verdict for verdict in judged(Frame(pixels=counts, seq=seq))}
         statuses.add(seq, tuple(verdicts.values()))
         measured = verdicts["photons"].measured
         if seq % step == 0 and measured is not None and case.frames > CURVE_POINTS:
@@ -156,10 +164,10 @@ def _by_photons(study: Study, case: Case, seed: int) -> dict[str, Any]:
         if case.life and seq == case.life // 2:
             forecast = dict(verdicts["bleaching"].values)
         if seq + 1 in marks:
-            samples.previous = judged.look(shot.counts).denoised
-        if seq in marks:
+            samples.previous = judged.look(counts).denoised
+        if shot is not None:
             at_floor = _at_floor(judged, shot, floor, seed, seq)
-            samples.add(seq, shot, judged.look(shot.counts).denoised, ssim_at_floor=at_floor)
+            samples.add(seq, shot, judged.look(counts).denoised, ssim_at_floor=at_floor)
     kept = {"life": case.life, "forecast": forecast, "samples": samples.kept} if case.life else {}
     return {"guards": statuses.changes, "curve": curve, **kept}
 

@@ -8,14 +8,16 @@ in this run; what is measured later is taken back to the share of the light that
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from streamer.guards.light import Tiles
 from streamer.guards.shared import BOX
 
-#: Shares of the light to which the first frames are dimmed.
-SHARES = (0.7, 0.5, 0.35, 0.25, 0.18)
+#: Shares of the light to which the first frames are dimmed; below the least a straight line leads to none.
+SHARES = tuple(float(share) for share in np.sqrt(0.5) ** np.arange(1, 10))
 #: Bits of a random word, whose number of ones is close to normal.
 _BITS = 64
 
@@ -35,14 +37,45 @@ def dimmed(halves: Tiles, share: float, seed: tuple[int, int], read_noise_e: flo
     return np.asarray(share * halves + np.sqrt(missing) * normal)
 
 
-def share_of(level: float, faint: NDArray[np.float64]) -> float:
-    """Share of the start's light, from the level over the start's and from those of the dimmed frames.
+@dataclass(frozen=True, slots=True)
+class Dimming:
+    """The level that is measured with a share of the start's light, each over that of the start.
 
-    Args:
-        level: now, over that of the first frames.
-        faint: [share] levels of the first frames dimmed to `SHARES`, over theirs as they were.
+    Attributes:
+        frames: [frame, share] levels measured in frames dimmed to `SHARES`, over those as they were.
     """
-    if level >= 1.0 or not faint.size:
-        return level
-    known = np.maximum.accumulate([0.0, *np.clip(faint[::-1], 0.0, 1.0), 1.0])
-    return float(np.interp(level, known, [0.0, *SHARES[::-1], 1.0])) if level > 0 else level
+
+    frames: NDArray[np.float64]
+
+    def error_at(self, level: float) -> float:
+        """Standard error of the share of the light that gives this level, relative."""
+        known = len(self.frames)
+        if not 0.0 < level < 1.0 or known < 2:
+            return 0.0
+        errors = self.frames.std(axis=0, ddof=1) / np.sqrt(known) / SHARES
+        return float(np.interp(level, [*SHARES[::-1], 1.0], [*errors[::-1], 0.0]))
+
+    def level_of(self, share: float) -> float:
+        """Level that is measured with this share of the light."""
+        shares, levels = self._line
+        return float(np.interp(share, shares, levels)) if 0.0 < share < 1.0 else share
+
+    def share_of(self, level: float) -> float:
+        """Share of the light that gives this level."""
+        shares, levels = self._line
+        return float(np.interp(level, levels, shares)) if 0.0 < level < 1.0 else level
+
+    def slope_at(self, level: float) -> float:
+        """By how much the share changes with the level there."""
+        shares, levels = self._line
+        at = min(max(int(np.searchsorted(levels, level)), 1), levels.size - 1)
+        rise = levels[at] - levels[at - 1]
+        return float((shares[at] - shares[at - 1]) / rise) if 0.0 < level < 1.0 and rise > 0 else 1.0
+
+    @property
+    def _line(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Shares and levels, both rising from none to all of the light."""
+        if not len(self.frames):
+            return np.array([0.0, 1.0]), np.array([0.0, 1.0])
+        levels = np.clip(self.frames.mean(axis=0)[::-1], 0.0, 1.0)
+        return np.array([0.0, *SHARES[::-1], 1.0]), np.maximum.accumulate([0.0, *levels, 1.0])

@@ -67,7 +67,7 @@ class Light:
 
     Attributes:
         halves: of its pixels, like the colours of a chessboard.
-        lit: tiles that are at least half as bright as the median of those, see `_lit`.
+        lit: tiles that are at least half as bright as the median of these, see `_lit`.
     """
 
     halves: tuple[Half, Half]
@@ -110,25 +110,27 @@ def light_of(halves: Tiles, before: Tiles, bright: int, read_noise_e: float) -> 
         _half(halves[0], 2.0 * halves[1] + before, bright, read_noise_e),
         _half(halves[1], 2.0 * halves[0] + before, bright, read_noise_e),
     )
-    return Light(halves=sides, lit=_lit(halves.sum(axis=0) + before, bright))
+    # The frames before are as bright as this one, by and large, and so is their background.
+    background = 2.0 * sum(side.background for side in sides)
+    return Light(halves=sides, lit=_lit(halves.sum(axis=0) + before - background, bright))
 
 
 class _Newest:
     """The light of the newest result: the photon guard and the bleaching guard ask for the same."""
 
     def __init__(self) -> None:
-        self._of: Callable[[], Result | None] = lambda: None
-        self._asked: tuple[Tiles, int, float] = (np.zeros((0, 0)), 0, 0.0)
-        self._light: Light | None = None
+        self._newest: tuple[Callable[[], Result | None], Tiles, tuple[int, float], Light] | None = None
 
     def __call__(self, result: Result, before: Tiles, bright: int, read_noise_e: float) -> Light:
         """`light_of` a result; the arguments are those of it."""
-        memory, *others = self._asked
-        asked_anew = self._of() is not result or [bright, read_noise_e] != others
-        if self._light is None or asked_anew or not np.array_equal(before, memory):
-            self._light = light_of(photons_in_halves(result), before, bright, read_noise_e)
-            self._of, self._asked = weakref.ref(result), (before, bright, read_noise_e)
-        return self._light
+        newest, asked = self._newest, (bright, read_noise_e)
+        if newest is not None:
+            of, memory, others, light = newest
+            if of() is result and asked == others and np.array_equal(before, memory):
+                return light
+        light = light_of(photons_in_halves(result), before, bright, read_noise_e)
+        self._newest = weakref.ref(result), before, asked, light
+        return light
 
 
 light_in = _Newest()
@@ -147,17 +149,22 @@ def _half(tiles: Tiles, chosen_by: Tiles, bright: int, read_noise_e: float) -> H
     )
 
 
-def _lit(tiles: Tiles, bright: int) -> int:
+def _lit(above: Tiles, bright: int) -> int:
     """Tiles brighter than half of L, where L is the median of just these: the same for any brightness.
 
-    L is looked for from above, from the median of the brightest half of `bright` tiles.
+    L is looked for from above, from the median of the brightest half of `bright` tiles. Noise lifts empty
+    tiles above half of L as often as it takes them as far below zero: as many as lie there are not counted.
+
+    Args:
+        above: [tile y, tile x] photons above the background, which other photons must have told.
+        bright: how many tiles are foreground.
     """
-    falling = np.sort(tiles, axis=None)[::-1]
-    above = falling - falling[-max(round(DARKEST * falling.size), 1) :].mean()
-    found = max(bright // 2, 1)
+    rising = np.sort(above, axis=None)
+    found = min(max(bright // 2, 1), rising.size)
     for _ in range(_STEPS):
-        median = float(np.median(above[:found]))
-        found = max(int(np.searchsorted(-above, -median / 2)), 1)
+        half = float(np.median(rising[-found:])) / 2
+        over = rising.size - int(np.searchsorted(rising, half))
+        found = max(over - int(np.searchsorted(rising, -abs(half), side="right")), 1)
     return found
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from streamer.core import Result, Status, Verdict
-from streamer.guards.base import not_judged, waits_for_labels
-from streamer.guards.light import MEMORY, Half, Light, Tiles, light_in, remembered, start_and_now, tiles_lit
-from streamer.guards.shared import BOX, drawn_tiles, is_finite, photons_in_tiles
+from streamer.guards.base import not_judged
+from streamer.guards.gauge import Gauge, GaugeState
+from streamer.guards.light import Half, Light
+from streamer.guards.shared import BOX, is_finite
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -20,24 +20,11 @@ class PhotonsState:
     """What the guard remembers.
 
     Attributes:
-        seen: frames so far.
-        recent: [tile y, tile x] photons of the frames so far, older ones fading.
-        drawn: tiles that the network drew, one number per baseline frame.
-        medians: median photons of the drawn tiles, one per baseline frame.
-        levels: photons per bright tile above background, one per baseline frame.
-        looks: frames in `lit_start`.
-        lit_start, lit_now: see `Light.lit`; means over the first and the last frames.
+        gauge: of the light.
         evidence: log evidence against "enough light", 0 or more.
     """
 
-    seen: int
-    recent: Tiles
-    drawn: NDArray[np.int64]
-    medians: NDArray[np.float64]
-    levels: NDArray[np.float64]
-    looks: int
-    lit_start: float
-    lit_now: float
+    gauge: GaugeState
     evidence: float
 
 
@@ -90,60 +77,32 @@ class Photons:
 
     def start(self) -> PhotonsState:
         """Nothing seen yet."""
-        return PhotonsState(
-            seen=0,
-            recent=np.zeros((0, 0)),
-            drawn=np.zeros(0, np.int64),
-            medians=np.zeros(0),
-            levels=np.zeros(0),
-            looks=0,
-            lit_start=0.0,
-            lit_now=0.0,
-            evidence=0.0,
-        )
+        return PhotonsState(gauge=self._gauge.start(), evidence=0.0)
 
     def step(self, state: PhotonsState, result: Result) -> tuple[PhotonsState, Verdict]:
         """Judge one result; `measured` is photons per foreground box, `limit` the floor."""
         if not is_finite(result):
             return state, not_judged(self.name)
-        tiles, before = photons_in_tiles(result), state.recent
-        state = replace(state, seen=state.seen + 1, recent=remembered(tiles, before))
-        if state.seen <= MEMORY:
-            return state, self._say("pass", None, "finding out where it is bright, before the baseline")
-        if state.medians.size < self.baseline_frames:
-            if result.labels_seq is not None:
-                return state, self._say("pass", None, waits_for_labels(result))
-            return self._learn(state, result, before)
-        bright = tiles_lit(float(state.drawn.mean()), state.lit_start, state.lit_now, tiles.size)
-        return self._test(state, light_in(result, before, bright, self.read_noise_e))
-
-    def _learn(self, state: PhotonsState, result: Result, before: Tiles) -> tuple[PhotonsState, Verdict]:
-        """Add a frame to the baseline, unless it shows no foreground."""
-        foreground = photons_in_tiles(result)[drawn_tiles(result)]
-        enough = foreground.size >= self.tiles_min
-        light = light_in(result, before, foreground.size, self.read_noise_e) if enough else None
-        if light is None or not light.stands_clear:
-            return state, self._say("flag", None, "no foreground yet from which to take a baseline")
-        median = float(np.median(foreground))
-        state = replace(
-            state,
-            drawn=np.append(state.drawn, foreground.size),
-            medians=np.append(state.medians, median),
-            levels=np.append(state.levels, light.level),
-        )
-        status: Status = "flag" if median < self.floor else "pass"
-        count = f"frame {state.medians.size} of {self.baseline_frames} of the baseline"
-        return state, self._say(status, median, f"{median:.3g} photons per foreground box; {count}")
+        gauge, reading = self._gauge.step(state.gauge, result)
+        state = replace(state, gauge=gauge)
+        if reading.light is not None:
+            return self._test(state, reading.light)
+        is_below = reading.measured is not None and reading.measured < self.floor
+        return state, self._say("flag" if is_below else reading.status, reading.measured, reading.words)
 
     def _test(self, state: PhotonsState, light: Light) -> tuple[PhotonsState, Verdict]:
         """Compare with the baseline, and test against the floor."""
-        median, level = float(state.medians.mean()), float(state.levels.mean())
-        gained = self._log_e_value(light, level * self.floor / median)
+        photons, level, dimming = state.gauge.photons, state.gauge.level, state.gauge.dimming
+        gained = self._log_e_value(light, level * dimming.level_of(self.floor / photons))
         state = replace(state, evidence=min(max(0.0, state.evidence + gained), self._threshold))
-        if light.stands_clear:
-            looks, start, now = start_and_now(state.looks, state.lit_start, state.lit_now, light.lit)
-            state = replace(state, looks=looks, lit_start=start, lit_now=now)
-        return state, self._verdict(state.evidence, median, max(light.level / level, 0.0), light.background)
+        retention = max(dimming.share_of(light.level / level), 0.0)
+        return state, self._verdict(state.evidence, photons, retention, light.background)
+
+    @property
+    def _gauge(self) -> Gauge:
+        return Gauge(
+            baseline_frames=self.baseline_frames, tiles_min=self.tiles_min, read_noise_e=self.read_noise_e
+        )
 
     @property
     def _threshold(self) -> float:

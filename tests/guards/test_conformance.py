@@ -49,4 +49,4 @@ def test_a_state_of_another_guard_is_refused() -> None:
     arrays = to_arrays(PHOTONS.start())
     with pytest.raises(ValueError, match="a SimilarityState has"):
         from_arrays(SIMILARITY.start(), arrays)
-    assert np.array_equal(from_arrays(PHOTONS.start(), arrays).levels, PHOTONS.start().levels)
+    assert np.array_equal(from_arrays(PHOTONS.start(), arrays).gauge.levels, PHOTONS.start().gauge.levels)

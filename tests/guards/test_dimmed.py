@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streamer.guards.dimmed import SHARES, dimmed, share_of
+from streamer.guards.dimmed import SHARES, Dimming, dimmed
 from streamer.guards.light import light_of, remembered
 from tests.luck import seed
 
@@ -51,7 +51,7 @@ def test_what_faint_frames_lose_by_choice_is_given_back() -> None:
     for share in (0.6, 0.4, 0.25):
         level = _levels(structure, share, rng) / start
         assert level < 0.99 * share  # what is chosen by faint frames holds less
-        assert share_of(level, curve) == pytest.approx(share, rel=0.015)
+        assert Dimming(curve[None]).share_of(level) == pytest.approx(share, rel=0.015)
 
 
 def _dimmed_level(structure: np.ndarray, share: float, rng: np.random.Generator) -> float:
@@ -64,11 +64,29 @@ def _dimmed_level(structure: np.ndarray, share: float, rng: np.random.Generator)
     return float(np.mean(levels))
 
 
-def test_shares_rise_with_the_level_whatever_the_faint_frames_said() -> None:
-    curves = (np.array([0.69, 0.48, 0.33, 0.23, 0.16]), np.array([0.3, 0.5, 0.2, 0.4, 0.1]), np.zeros(5))
-    for faint in curves:
-        found = [share_of(level, faint) for level in np.linspace(-0.5, 1.5, 81)]
-        assert np.all(np.diff(found) >= 0)
-        assert found[0] == -0.5
-        assert found[-1] == 1.5
-    assert share_of(0.4, np.zeros(0)) == 0.4
+CURVES = {
+    "as it should be": 0.97 * np.array(SHARES),
+    "noise": np.resize([0.3, 0.5, 0.2], len(SHARES)),
+    "nothing seen": np.zeros(len(SHARES)),
+}
+
+
+@pytest.mark.parametrize("curve", CURVES.values(), ids=CURVES)
+def test_shares_rise_with_the_level_whatever_the_faint_frames_said(curve: np.ndarray) -> None:
+    found = [Dimming(curve[None]).share_of(level) for level in np.linspace(-0.5, 1.5, 81)]
+    assert np.all(np.diff(found) >= 0)
+    assert found[0] == -0.5
+    assert found[-1] == 1.5
+
+
+@pytest.mark.parametrize("level", [0.02, 0.3, 0.8, 1.2])
+def test_level_share_and_slope_agree(level: float) -> None:
+    dimming = Dimming(CURVES["as it should be"][None])
+    share = dimming.share_of(level)
+    assert dimming.level_of(share) == pytest.approx(level)
+    step = (dimming.share_of(level + 1e-6) - share) / 1e-6
+    assert dimming.slope_at(level) == pytest.approx(step, rel=1e-3)
+
+
+def test_without_dimmed_frames_the_level_is_the_share() -> None:
+    assert Dimming(np.zeros((0, len(SHARES)))).share_of(0.4) == pytest.approx(0.4)

@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import binom
 from specimens import PHOTONS, as_result, first_reject, run, simulated
 
-from streamer.core import Result
+from streamer.core import Frame, Result
 from streamer.metrics import foreground_tiles, tile_sums
 from streamer.simulation import LOW_DOSE, Scene, SceneSettings, bleaching_for
 
@@ -166,3 +166,42 @@ def test_structure_that_leaves_does_not_hide_light_that_fades() -> None:
 
 def test_a_field_of_which_nearly_nothing_is_left_is_rejected() -> None:
     assert run(PHOTONS, iter(retracting(0.015, 1.0)))[-1].status == "reject"
+
+
+def noisy_fields(start: float, end: float, read_noise_e: float, haze: float) -> list[Result]:
+    """Boxes of 0.3 to 3 times the median's light in a third of the field; `start`, then `end` photons."""
+    rng = np.random.default_rng(luck.seed())
+    boxes = np.where(rng.random((30, 30)) < 0.35, rng.lognormal(0.0, 0.6, (30, 30)), 0.0)
+    drawn = boxes > 0.4
+    boxes /= np.median(boxes[drawn])
+    expected = np.kron(boxes + haze, np.ones((10, 10))) / 100 / (1.0 + haze)
+    labels = np.kron(drawn, np.ones((10, 10))).astype(np.uint8)
+    results = []
+    for seq in range(110):
+        # Falls over 60 frames, so that the number of bright tiles has time to follow what it should not.
+        level = start * (end / start) ** min(max(seq - 20, 0) / 60, 1.0)
+        photons = rng.poisson(expected * level) + rng.normal(0.0, read_noise_e, expected.shape)
+        frame = Frame(pixels=labels, seq=seq)
+        photons = photons.astype(np.float32)
+        results.append(Result(frame=frame, photons=photons, denoised=photons, labels=labels))
+    return results
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "read_noise_e", "haze"),
+    [
+        (28, 9.5, 0.0, 0.03),
+        (28, 9.5, 0.5, 0.03),
+        (28, 10.5, 1.0, 0.03),
+        (28, 9.5, 0.0, 1.5),
+        (200, 9.5, 0.0, 0.5),
+    ],
+)
+def test_noise_of_empty_boxes_is_not_taken_for_structure_that_spreads(
+    start: float, end: float, read_noise_e: float, haze: float
+) -> None:
+    guard = replace(PHOTONS, read_noise_e=read_noise_e)
+    verdicts = run(guard, iter(noisy_fields(start, end, read_noise_e, haze)))
+    assert "reject" not in {verdict.status for verdict in verdicts}
+    measured = np.mean([verdict.measured for verdict in verdicts[-25:]])
+    assert measured == pytest.approx(end, rel=0.2)
