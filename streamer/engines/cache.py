@@ -89,6 +89,12 @@ def cached(
         return engine
 
 
+def forget(key: EngineKey) -> None:
+    """Drop the engine of that key: it is built again when it is next needed."""
+    with contextlib.suppress(OSError):  # there is none, or another process reads it
+        entry(key).unlink()
+
+
 def header_of(path: Path) -> Mapping[str, object]:
     """What the head of an engine file says: `key`, `sha256`, `bytes`.
 

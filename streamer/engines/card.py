@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import traceback
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from streamer.engines.ladder import absence
 from streamer.engines.nvidia import nvidia
@@ -72,7 +73,7 @@ def require_card(engine: str) -> Card:
 
 @contextlib.contextmanager
 def memory_of(place: str, shape: tuple[int, int, int, int], engine: str) -> Iterator[None]:
-    """Say in one line that the card's memory is too small.
+    """Say in one line that the card's memory is too small, and give back what was taken of it.
 
     Raises:
         MemoryShortError: instead of PyTorch's own error.
@@ -81,11 +82,45 @@ def memory_of(place: str, shape: tuple[int, int, int, int], engine: str) -> Iter
     try:
         yield
     except torch.OutOfMemoryError as error:
-        torch.cuda.empty_cache()
-        raise MemoryShortError(
-            f"engine {engine}: {place} at {list(shape)} does not fit into the card's memory "
-            f"({in_short(error)}); end what else uses the card, or use smaller frames or tiles"
-        ) from None
+        traceback.clear_frames(error.__traceback__)  # what failed holds tensors in its variables
+        problem = in_short(error)
+    else:
+        return
+    torch.cuda.empty_cache()
+    raise MemoryShortError(
+        f"engine {engine}: {place} at {list(shape)} does not fit into the card's memory "
+        f"({problem}); end what else uses the card, or use smaller frames or tiles"
+    ) from None
+
+
+@contextlib.contextmanager
+def exact() -> Iterator[None]:
+    """Convolutions that give the same bits in every run, and f32 with all its digits: no TF32.
+
+    Settings of the process. Meanwhile PyTorch's older names for them (`allow_tf32`) may raise when they are
+    read, which `torch.export` does: trace before.
+    """
+    backends: Any = importlib.import_module("torch").backends
+    cudnn = backends.cudnn
+    rules = {"enabled": True, "benchmark": False, "deterministic": True}
+    rules_before = {name: getattr(cudnn, name) for name in rules}
+    # One that says "none" does as those before it, so each is asked when they say nothing any more.
+    places = (backends, cudnn, cudnn.conv, cudnn.rnn, backends.cuda.matmul)
+    before: list[str] = []
+    for place in places:
+        before.append(place.fp32_precision)
+        place.fp32_precision = "none"
+    try:
+        for place in places:
+            place.fp32_precision = "ieee"
+        for name, rule in rules.items():
+            setattr(cudnn, name, rule)
+        yield
+    finally:
+        for place, precision in zip(places, before, strict=True):
+            place.fp32_precision = precision
+        for name, rule in rules_before.items():
+            setattr(cudnn, name, rule)
 
 
 def in_short(error: BaseException) -> str:

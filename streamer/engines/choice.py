@@ -10,7 +10,7 @@ from typing import Literal
 from streamer.engines.check import Agreement, agreement
 from streamer.engines.key import Engine, Precision
 from streamer.engines.ladder import LADDER, LAST_RESORT, Absence, absence, precisions
-from streamer.engines.memory import as_engine_error
+from streamer.engines.memory import as_engine_error, let_go
 from streamer.engines.network import has_network
 from streamer.engines.select import compile_one, for_test, in_one_line
 from streamer.engines.trial import ROUNDS, Timed, in_ms, timed
@@ -171,7 +171,7 @@ def _candidates(
         try:
             wanted = precisions(name) if precision == "auto" else (precision,)
         except EngineError as error:
-            found.refused.append(error)
+            found.refused.append(let_go(error))
             continue
         refused_before = len(found.refused)
         for each in wanted:
@@ -180,7 +180,7 @@ def _candidates(
             try:
                 found.sound.append(_checked(package, shape_yx, name, each, threads))
             except StreamerError as error:
-                found.refused.append(error)
+                found.refused.append(let_go(error))
                 if isinstance(error, StraysError) and each == "f32":
                     break  # what is wrong at its best may pass by luck where more is tolerated
         if not any(one.key.runtime == name for one, _ in found.sound):
@@ -240,13 +240,13 @@ def _timed(package: ModelPackage, found: _Candidates) -> list[Timed]:
         try:
             times += timed([engine])
             found.sound.append((engine, agrees))
+            continue
         except EngineError as error:
-            found.refused.append(error)
-            _raise_if_tiles_help(package, found.refused[-1:])
+            found.refused.append(let_go(error))
         except RuntimeError as error:
             words = in_one_line(engine.key.runtime, engine.key.precision, error)
             found.refused.append(as_engine_error(error, words))
-            _raise_if_tiles_help(package, found.refused[-1:])
+        _raise_if_tiles_help(package, found.refused[-1:])
     return times
 
 

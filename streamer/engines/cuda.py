@@ -1,19 +1,18 @@
 """CUDA through PyTorch: kernels fused by torch.compile, replayed as one CUDA graph, channels last.
 
 Equal keys give equal bits: convolutions take cuDNN's own choice of a deterministic algorithm rather than the
-winner of a race, and f32 is f32 (no TF32).
+winner of a race, so do fused kernels, and f32 is f32 (no TF32).
 """
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import logging
 from collections.abc import Callable
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from streamer.engines.card import in_short, memory_of, require_card
+from streamer.engines.card import exact, in_short, memory_of, require_card
 from streamer.engines.half import RULE, require_half
 from streamer.engines.half_torch import traced
 from streamer.engines.key import EngineKey, Precision
@@ -26,6 +25,9 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 _LOG = logging.getLogger(__name__)
+
+#: Of two ways to sum, none is chosen by a race on the card that is here.
+COMPILE_OPTIONS = {"deterministic": True}
 
 Step = Callable[["Tensor"], "Tensor"]
 
@@ -49,23 +51,24 @@ def compile_cuda(
     card = require_card("cuda")
     torch = importlib.import_module("torch")
     network, digest = load_network(package)
-    with torch.inference_mode(), exact(), memory_of(package.id, shape, "cuda"):
+    with torch.inference_mode(), memory_of(package.id, shape, "cuda"):
         example = torch.zeros(shape, device=card.device)
         step = channels_last(network.to(card.device), example, precision)
-        step, how = _fused(step, example)
-        key = EngineKey(
-            weights_sha256=digest,
-            device=card.name,
-            instruction_set=card.instruction_set,
-            runtime="cuda",
-            runtime_version=f"torch {torch.__version__}, cuDNN {torch.backends.cudnn.version()}, {how}, "
-            f"casts {RULE}",
-            shape=shape,
-            precision=precision,
-            threads=0,
-            driver=card.driver,
-        )
-        return lanes_of(step, key, card.device)
+        with exact():
+            step, how = _fused(step, example)
+            key = EngineKey(
+                weights_sha256=digest,
+                device=card.name,
+                instruction_set=card.instruction_set,
+                runtime="cuda",
+                runtime_version=f"torch {torch.__version__}, cuDNN {torch.backends.cudnn.version()}, {how}, "
+                f"casts {RULE}",
+                shape=shape,
+                precision=precision,
+                threads=0,
+                driver=card.driver,
+            )
+            return lanes_of(step, key, card.device)
 
 
 def channels_last(network: nn.Module, example: Tensor, precision: Precision) -> Step:
@@ -100,7 +103,9 @@ def _fused(step: Step, example: Tensor) -> tuple[Step, str]:
     """The step with its kernels fused, or as it is with a line that says why."""
     torch = importlib.import_module("torch")
     try:
-        fused: Step = torch.compile(_of_its_own_code(step), fullgraph=True, dynamic=False)
+        fused: Step = torch.compile(
+            _of_its_own_code(step), fullgraph=True, dynamic=False, options=COMPILE_OPTIONS
+        )
         fused(example)
     except torch.OutOfMemoryError:
         raise
@@ -119,12 +124,3 @@ def _of_its_own_code(step: Step) -> Step:
     if isinstance(step, FunctionType):
         step.__code__ = step.__code__.replace()
     return step
-
-
-def exact() -> contextlib.AbstractContextManager[None]:
-    """Convolutions that give the same bits in every run, and f32 with all its digits."""
-    torch = importlib.import_module("torch")
-    settings: contextlib.AbstractContextManager[None] = torch.backends.cudnn.flags(
-        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
-    )
-    return settings

@@ -1,16 +1,21 @@
-"""Which engines can exist on this machine, told without importing any that cannot."""
+"""Which engines can exist on this machine, told without importing any that cannot.
+
+PyTorch is imported where several NVIDIA cards are here, to learn which of them it uses.
+"""
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from streamer.engines.key import Precision
-from streamer.engines.nvidia import nvidia
+from streamer.engines.nvidia import Gpu, nvidia
 from streamer.errors import EngineError
 
 #: Fastest first, as a rule; a trial on this machine has the last word. PyTorch is the oracle: last resort.
@@ -73,11 +78,27 @@ def precisions(engine: str) -> tuple[Precision, ...]:
         return precisions_of(engine)
     if engine == LAST_RESORT:
         return ("f32",)
-    capability = max((gpu.capability for gpu in nvidia().gpus[:1]), default=(0, 0))
+    capability = gpu_in_use().capability if nvidia().gpus else (0, 0)
     exact: tuple[Precision, ...] = ("f32",)
     half: tuple[Precision, ...] = ("f16",) if capability >= _F16_FROM else ()
     brain: tuple[Precision, ...] = ("bf16",) if capability >= _BF16_FROM else ()
     return exact + half + brain
+
+
+def gpu_in_use() -> Gpu:
+    """The card that engines run on, where there is one: of several, PyTorch says which.
+
+    The driver's order is by place on the bus, PyTorch's by speed and by CUDA_VISIBLE_DEVICES.
+    """
+    first, *others = nvidia().gpus
+    if not others or _no_cuda_torch():
+        return first
+    try:
+        cuda: Any = importlib.import_module("torch").cuda
+        used = cuda.get_device_properties(cuda.current_device())
+    except Exception:  # of many kinds; the engine says later why PyTorch sees no card
+        return first
+    return Gpu(name=used.name, capability=(used.major, used.minor), memory_bytes=used.total_memory)
 
 
 def _tensorrt() -> Absence | None:
@@ -87,7 +108,7 @@ def _tensorrt() -> Absence | None:
 def _tensorrt_rtx() -> Absence | None:
     if absent := _no_gpu():
         return absent
-    gpu = nvidia().gpus[0]
+    gpu = gpu_in_use()
     if gpu.capability not in _RTX_CAPABILITIES:
         return Absence(f"TensorRT-RTX does not build for {gpu.words}")
     return _not_installed("tensorrt_rtx", "TensorRT-RTX", "rtx") or _no_cuda_torch()  # which owns the memory

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +74,7 @@ class Lanes:
         with self._no_gradients():
             self._streams = Streams(device)
             self._lanes = [Lane(device, key.shape, made) for _ in range(LANES)]
+            self._streams.settle()  # their memory was written on the stream of whoever makes this
             with self._streams.computing():
                 self._launches = {lane: prepare(lane) for lane in self._lanes}
             self._streams.settle()
@@ -128,6 +130,7 @@ class Streams:
         if device.type == "cuda":
             self._streams = tuple(cuda.Stream(device) for _ in range(3))
             self._streams[1].wait_stream(cuda.current_stream(device))
+        self._wait: Callable[[], None] = partial(cuda.synchronize, device)
 
     def uploading(self) -> contextlib.AbstractContextManager[Any]:
         """Copies to the card."""
@@ -142,9 +145,9 @@ class Streams:
         return self._at(2)
 
     def settle(self) -> None:
-        """Wait until all is done."""
-        for stream in self._streams:
-            stream.synchronize()
+        """Wait until the card has done all, on whichever stream: no frame shall wait for it later."""
+        if self._streams:
+            self._wait()
 
     def _at(self, place: int) -> contextlib.AbstractContextManager[Any]:
         if not self._streams:

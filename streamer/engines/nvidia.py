@@ -47,7 +47,7 @@ class Nvidia:
     Attributes:
         driver: its version, such as "580.95.05"; empty where there is none.
         cuda: the newest CUDA that it speaks, (13, 0).
-        gpus: in its order.
+        gpus: in its order, which need not be PyTorch's (`streamer.engines.ladder.gpu_in_use`).
         problem: why there are none, in words; empty where there are.
     """
 

@@ -19,13 +19,19 @@ from typing import Any
 from streamer.engines.card import Card
 from streamer.engines.key import EngineKey
 from streamer.engines.lanes import Lane, Lanes, Recorder, warmed
-from streamer.errors import EngineError
+from streamer.engines.memory import says_memory
+from streamer.errors import EngineError, MemoryShortError
 
 #: Lines of TensorRT's log that are kept to say why something failed.
 _KEPT_LINES = 50
 #: Where in TensorRT's own source an error arose: of no use to who reads it.
 _PLACES = re.compile(r" In \w+ at \S+(:\d+)?")
 _BUILDING = threading.Lock()
+#: What to do where the card's memory is too small.
+MEMORY_CURE = "end what else uses the card, or use smaller frames or tiles"
+
+#: Gives, for a loaded engine, the runtime configuration of its contexts, then what must outlive them as well.
+Settings = Callable[[Any], tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +41,7 @@ class TensorRT:
     Attributes:
         name: of the engine, for errors.
         module: its Python package.
-        log: gets its warnings and errors; TensorRT takes one for the whole process.
+        log: gets its errors; TensorRT takes one for the whole process.
     """
 
     name: str
@@ -46,6 +52,17 @@ class TensorRT:
     def problem(self) -> str:
         """The last error that it told, in one line."""
         return self.log.lines[-1] if self.log.lines else "no reason given"
+
+    @property
+    def is_short(self) -> bool:
+        """Whether memory did not do, by what it told since its log was last cleared."""
+        return any(map(says_memory, self.log.lines))
+
+    def failed(self, words: str, cure: str) -> EngineError:
+        """The error of what failed, with the problem: `MemoryShortError` where memory did not do."""
+        if self.is_short:
+            return MemoryShortError(f"{words} ({self.problem}); {MEMORY_CURE}")
+        return EngineError(f"{words} ({self.problem}); {cure}")
 
 
 @cache
@@ -68,7 +85,7 @@ def tensorrt_of(package: str, engine: str, cure: str) -> TensorRT:
 
 def _log(module: Any) -> Any:
     class Log(module.ILogger):  # type: ignore[misc]  # known only when it is there
-        """Warnings and errors, newest last."""
+        """Errors, newest last."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -76,10 +93,14 @@ def _log(module: Any) -> Any:
 
         def log(self, severity: Any, message: str) -> None:
             if severity in (module.ILogger.ERROR, module.ILogger.INTERNAL_ERROR):
-                words = " ".join(message.split())
-                self.lines.append(_PLACES.sub("", words)[:300])
+                self.lines.append(one_line(message))
 
     return Log()
+
+
+def one_line(message: str) -> str:
+    """What TensorRT told in one line, without where in its own source."""
+    return _PLACES.sub("", " ".join(message.split()))[:300]
 
 
 def parse(tensorrt: TensorRT, content: bytes, place: str) -> tuple[Any, Any, Any]:
@@ -135,9 +156,9 @@ def build_plan(
         network.get_input(0).shape = shape
         plan = builder.build_serialized_network(network, _config(tensorrt.module, builder, capability))
         if plan is None:
-            raise EngineError(
-                f"{place}: {tensorrt.name} cannot build it for {list(shape)} ({tensorrt.problem}); use "
-                "another shape, precision or engine"
+            raise tensorrt.failed(
+                f"{place}: {tensorrt.name} cannot build it for {list(shape)}",
+                "use another shape, precision or engine",
             )
         return bytes(plan)
 
@@ -152,7 +173,7 @@ def _config(trt: Any, builder: Any, capability: tuple[int, int] | None) -> Any:
 
 
 def run_plan(
-    tensorrt: TensorRT, plan: bytes, key: EngineKey, card: Card, settings: Callable[[Any], Any] | None = None
+    tensorrt: TensorRT, plan: bytes, key: EngineKey, card: Card, settings: Settings | None = None
 ) -> Lanes:
     """The engine that runs a plan on the card.
 
@@ -162,11 +183,12 @@ def run_plan(
         key: of the engine; its shape is the plan's. The engine's own key names the plan, too: built again, it
             may be another, with other bits.
         card: to run on.
-        settings: gives, for the loaded engine, a runtime configuration that replays graphs by itself; without
-            one they are recorded here.
+        settings: of the loaded engine's runtime, which then replays graphs by itself; without them they are
+            recorded here.
 
     Raises:
-        EngineError: the plan is not for this card, version or shape, or the card's memory is too small.
+        EngineError: the plan is not for this card, version or shape.
+        MemoryShortError: the card's memory is too small.
     """
     trt = tensorrt.module
     importlib.import_module("torch").zeros(1, device=card.device)  # loading wants a context of CUDA
@@ -174,18 +196,20 @@ def run_plan(
     runtime = trt.Runtime(tensorrt.log)
     engine = runtime.deserialize_cuda_engine(plan)
     if engine is None:
-        raise EngineError(
-            f"engine {tensorrt.name}: its plan does not load on {card.name} ({tensorrt.problem}); update the "
-            "driver, or build it again with `streamer models compile`"
+        raise tensorrt.failed(
+            f"engine {tensorrt.name}: its plan does not load on {card.name}",
+            "update the driver, or build it again with `streamer models compile`",
         )
     given, made = _ends(tensorrt, engine, key)
-    config = settings(engine) if settings else None
+    configured = settings(engine) if settings else ()
     recorder = Recorder()
 
     def prepare(lane: Lane) -> Callable[[], None]:
-        launch = _launcher(tensorrt, engine, config, {given: lane.input, made: lane.output})
-        launch.runtime = runtime  # type: ignore[attr-defined]  # outlives what it made
-        return warmed(launch) if config is not None else recorder(launch)
+        context = _context(tensorrt, engine, configured[:1])
+        for name, tensor in ((given, lane.input), (made, lane.output)):
+            context.set_tensor_address(name, tensor.data_ptr())
+        launch = Launch(tensorrt, context, (runtime, engine, *reversed(configured)))
+        return warmed(launch) if configured else recorder(launch)
 
     version = f"{key.runtime_version}, plan {hashlib.sha256(plan).hexdigest()[:12]}"
     shape = tuple(engine.get_tensor_shape(made))
@@ -215,23 +239,42 @@ def _ends(tensorrt: TensorRT, engine: Any, key: EngineKey) -> tuple[str, str]:
     return inputs[0], outputs[0]
 
 
-def _launcher(tensorrt: TensorRT, engine: Any, config: Any, ends: dict[str, Any]) -> Callable[[], None]:
-    """What enqueues one inference on the current stream; each has a context and addresses of its own."""
-    torch = importlib.import_module("torch")
-    context = engine.create_execution_context(*(() if config is None else (config,)))
-    if context is None:
-        raise EngineError(
-            f"engine {tensorrt.name}: no room on the card to run it ({tensorrt.problem}); end what else uses "
-            "the card, or use smaller frames or tiles"
-        )
-    for name, tensor in ends.items():
-        context.set_tensor_address(name, tensor.data_ptr())
+def _context(tensorrt: TensorRT, engine: Any, config: tuple[Any, ...]) -> Any:
+    """What holds the memory between layers; each lane has one of its own.
 
-    def launch() -> None:
-        if not context.execute_async_v3(torch.cuda.current_stream().cuda_stream):
-            raise EngineError(
-                f"engine {tensorrt.name}: the card refused a frame ({tensorrt.problem}); start again, or use "
-                "another engine"
-            )
+    Raises:
+        MemoryShortError: there is no room for it, or no other reason is given.
+        EngineError: there is.
+    """
+    context = engine.create_execution_context(*config)
+    if context is not None:
+        return context
+    if not tensorrt.log.lines:
+        raise MemoryShortError(f"engine {tensorrt.name}: no room on the card to run it; {MEMORY_CURE}")
+    cure = "update the driver, or use engine cuda"
+    raise tensorrt.failed(f"engine {tensorrt.name}: cannot run its plan", cure)
 
-    return launch
+
+class Launch:
+    """Enqueues one inference on the current stream.
+
+    Args:
+        tensorrt: the edition.
+        context: with its addresses set.
+        kept: what the context was made with and does not hold itself, oldest first: let go from its end,
+            after the context.
+    """
+
+    def __init__(self, tensorrt: TensorRT, context: Any, kept: tuple[Any, ...]) -> None:
+        self._context, self._kept, self._tensorrt = context, kept, tensorrt
+        self._cuda = importlib.import_module("torch").cuda
+
+    def __call__(self) -> None:
+        """Enqueue it.
+
+        Raises:
+            EngineError: the card refuses.
+        """
+        if not self._context.execute_async_v3(self._cuda.current_stream().cuda_stream):
+            words = f"engine {self._tensorrt.name}: the card refused a frame"
+            raise self._tensorrt.failed(words, "start again, or use another engine")

@@ -10,8 +10,11 @@ import contextlib
 import hashlib
 import importlib
 import io
+import logging
 import tempfile
 import warnings
+from collections import deque
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from streamer.engines.cache import cached
-from streamer.engines.card import Card, in_short, memory_of, require_card
+from streamer.engines.card import Card, exact, in_short, memory_of, require_card
 from streamer.engines.check import relative_rms
 from streamer.engines.half import RULE, onnx_in, require_half
 from streamer.engines.half_torch import traced
@@ -27,8 +30,8 @@ from streamer.engines.key import EngineKey, Precision
 from streamer.engines.lanes import Lanes
 from streamer.engines.memory import as_engine_error
 from streamer.engines.network import has_network, load_network
-from streamer.engines.plan import TensorRT, build_plan, run_plan, tensorrt_of
-from streamer.errors import EngineError, PackageError
+from streamer.engines.plan import TensorRT, build_plan, one_line, run_plan, tensorrt_of
+from streamer.errors import EngineError, MemoryShortError, PackageError
 from streamer.package import ModelPackage
 
 if TYPE_CHECKING:
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
 NAME = "tensorrt"
 
 _CURE = "pip install 'scope-streamer[gpu]'"
+#: torch-tensorrt's loggers: of its own, and of the TensorRT that it drives.
+_LOGGERS = ("torch_tensorrt", "torch_tensorrt [TensorRT Conversion Context]")
 #: Most that the trial network may stray from PyTorch; its sums are of nine numbers, in f32.
 _TRIAL_TOLERANCE = 1e-5
 
@@ -77,7 +82,7 @@ def compile_tensorrt(
         try_out(card)
         return _built(package, shape, precision, card, tensorrt)
 
-    with memory_of(package.id, shape, NAME):
+    with listening(tensorrt.log.lines), memory_of(package.id, shape, NAME):
         return run_plan(tensorrt, cached(key, build), key, card)
 
 
@@ -89,7 +94,8 @@ def torch_tensorrt() -> Any:
             are missing, or PyTorch has no CUDA. It raises plain Exception or AssertionError for these.
     """
     try:
-        with contextlib.redirect_stdout(io.StringIO()):  # it prints what it is about to raise
+        # It prints what it is about to raise, and warns of what we do not use.
+        with contextlib.redirect_stdout(io.StringIO()), listening(deque()):
             return importlib.import_module("torch_tensorrt")
     except ModuleNotFoundError as error:
         if error.name == "torch_tensorrt":
@@ -101,6 +107,37 @@ def torch_tensorrt() -> Any:
         f"engine {NAME}: torch-tensorrt cannot be imported ({problem}); its version must be that of torch: "
         f"{_CURE} again"
     )
+
+
+class _Listener(logging.Handler):
+    """Keeps errors."""
+
+    def __init__(self, lines: deque[str]) -> None:
+        super().__init__(logging.ERROR)
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep its words."""
+        self._lines.append(one_line(record.getMessage()))
+
+
+@contextlib.contextmanager
+def listening(lines: deque[str]) -> Iterator[None]:
+    """What torch-tensorrt says does not reach the terminal; errors are kept in `lines`, newest last.
+
+    Of several that are given to TensorRT it keeps the first log for the whole process, which may be theirs.
+    """
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    before = [(logger.handlers, logger.propagate) for logger in loggers]
+    lines.clear()
+    listener = _Listener(lines)
+    for logger in loggers:
+        logger.handlers, logger.propagate = [listener], False
+    try:
+        yield
+    finally:
+        for logger, (handlers, propagate) in zip(loggers, before, strict=True):
+            logger.handlers, logger.propagate = handlers, propagate
 
 
 @cache
@@ -125,15 +162,16 @@ def try_out(card: Card) -> None:
         threads=0,
     )
     frame = np.arange(256, dtype=np.float32).reshape(shape)
+    tensorrt = _edition()
     try:
         example = torch.from_numpy(frame).to(card.device)
-        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False), torch.no_grad():
+        with exact(), torch.no_grad():
             expected = network(example).cpu().numpy()
-        found = run_plan(_edition(), converted(network, example), key, card)(frame)
+        found = run_plan(tensorrt, converted(network, example), key, card)(frame)
     except Exception as error:
         raise EngineError(
-            f"engine {NAME}: a trial on a tiny network fails ({in_short(error)}); {_CURE} again, or update "
-            "the driver"
+            f"engine {NAME}: a trial on a tiny network fails ({_reason(error, tensorrt)}); {_CURE} again, or "
+            "update the driver"
         ) from None
     if not relative_rms(found, expected) <= _TRIAL_TOLERANCE:
         raise EngineError(f"engine {NAME}: a trial on a tiny network gives wrong numbers; update the driver")
@@ -186,11 +224,16 @@ def _built(
     except (EngineError, torch.OutOfMemoryError):
         raise
     except Exception as error:  # torch-tensorrt raises many kinds
-        raise as_engine_error(
-            error,
+        words = (
             f"{package.id}: torch-tensorrt cannot convert it for {list(shape)} at {precision} "
-            f"({in_short(error)}); use engine cuda or tensorrt-rtx",
-        ) from None
+            f"({_reason(error, tensorrt)}); use engine cuda or tensorrt-rtx"
+        )
+        raise (MemoryShortError(words) if tensorrt.is_short else as_engine_error(error, words)) from None
+
+
+def _reason(error: Exception, tensorrt: TensorRT) -> str:
+    """What was raised, and the last error that was told before: what is raised is often a bare assertion."""
+    return f"{in_short(error)}: {tensorrt.problem}" if tensorrt.log.lines else in_short(error)
 
 
 def _edition() -> TensorRT:

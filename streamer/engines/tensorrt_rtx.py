@@ -7,21 +7,23 @@ the very card, which takes seconds and is kept in the engine cache as well.
 from __future__ import annotations
 
 import hashlib
+import logging
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from streamer.engines.cache import MAX_CACHE_BYTES, cached, entry
+from streamer.engines.cache import MAX_CACHE_BYTES, cached, entry, forget
 from streamer.engines.card import Card, memory_of, require_card, sm
 from streamer.engines.half import RULE, onnx_in, require_half
 from streamer.engines.key import EngineKey, Precision
 from streamer.engines.lanes import Lanes
-from streamer.engines.plan import TensorRT, build_plan, run_plan, tensorrt_of
+from streamer.engines.plan import Settings, TensorRT, build_plan, run_plan, tensorrt_of
 from streamer.errors import EngineError, PackageError
 from streamer.package import FileSource, ModelPackage
+
+_LOG = logging.getLogger(__name__)
 
 NAME = "tensorrt-rtx"
 #: GeForce RTX 30, 40 and 50, and the workstation cards of the same generations.
@@ -175,33 +177,48 @@ def _weights(package: ModelPackage) -> FileSource:
     return weights
 
 
-def _compiled_for(card: Card, tensorrt: TensorRT, plan: bytes, here: EngineKey) -> Callable[[Any], Any]:
+class _NothingToKeepError(Exception):
+    """TensorRT-RTX does not hand out what it compiled."""
+
+
+def _compiled_for(card: Card, tensorrt: TensorRT, plan: bytes, here: EngineKey) -> Settings:
     """Settings of the runtime: it replays graphs, and remembers what it compiled for this card and driver.
 
     (`IRuntimeConfig` and `IRuntimeCache` of TensorRT-RTX.)
     """
-    trt = tensorrt.module
+    key = replace(here, weights_sha256=hashlib.sha256(plan).hexdigest(), runtime=f"{NAME} kernels")
 
-    def configured(engine: Any, kernels: bytes | None) -> tuple[Any, Any]:
-        config = engine.create_runtime_config()
-        config.cuda_graph_strategy = trt.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
-        remembered = config.create_runtime_cache()
-        if kernels:
-            remembered.deserialize(kernels)  # refuses by itself what is not of this card and driver
+    def compiled() -> bytes:
+        made: list[Any] = []
+
+        def empty(engine: Any) -> tuple[Any, Any]:
+            config, remembered = _settings(tensorrt, engine)
+            config.set_runtime_cache(remembered)
+            made.append(remembered)
+            return config, remembered
+
+        made.append(run_plan(tensorrt, plan, here, card, empty))  # runs until all is compiled
+        kernels = made[0].serialize()
+        if kernels is None:
+            raise _NothingToKeepError
+        return bytes(kernels)
+
+    def remembering(engine: Any) -> tuple[Any, Any]:
+        config, remembered = _settings(tensorrt, engine)
+        try:
+            if not remembered.deserialize(cached(key, compiled)):  # of another card, driver or version
+                forget(key)
+                remembered.deserialize(cached(key, compiled))
+        except _NothingToKeepError:
+            _LOG.info("engine %s: kernels are compiled at every start (%s)", NAME, tensorrt.problem)
         config.set_runtime_cache(remembered)
         return config, remembered
 
-    def compiled() -> bytes:
-        caches: list[Any] = []
+    return remembering
 
-        def empty(engine: Any) -> Any:
-            config, remembered = configured(engine, None)
-            caches.append(remembered)
-            return config
 
-        run_plan(tensorrt, plan, here, card, empty)  # runs until all is compiled
-        return bytes(caches[0].serialize())
-
-    digest = hashlib.sha256(plan).hexdigest()
-    key = replace(here, weights_sha256=digest, runtime=f"{NAME} kernels")
-    return lambda engine: configured(engine, cached(key, compiled))[0]
+def _settings(tensorrt: TensorRT, engine: Any) -> tuple[Any, Any]:
+    """A runtime configuration of an engine, and an empty memory of kernels for it."""
+    config = engine.create_runtime_config()
+    config.cuda_graph_strategy = tensorrt.module.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
+    return config, config.create_runtime_cache()

@@ -20,7 +20,7 @@ from streamer.engines.half_torch import traced
 from streamer.engines.lanes import LANES, Lane, Lanes, Recording
 from streamer.engines.network import load_network
 from streamer.engines.nvidia import nvidia
-from streamer.errors import EngineError
+from streamer.errors import EngineError, MemoryShortError
 from streamer.package import ModelPackage, list_packages, load_package
 
 torch = pytest.importorskip("torch")
@@ -63,9 +63,10 @@ def running(tiny_package_source: Path) -> Lanes:
 def on_the_cpu(package: ModelPackage, precision: Precision) -> Lanes:
     """The engine as it is on a card, without fused kernels, graphs and streams."""
     network, _ = load_network(package)
-    with torch.inference_mode(), cuda.exact():
+    with torch.inference_mode():
         step = cuda.channels_last(network, torch.zeros(SHAPE), precision)
-        return cuda.lanes_of(step, key_of(precision=precision), CPU)
+        with card.exact():
+            return cuda.lanes_of(step, key_of(precision=precision), CPU)
 
 
 @pytest.mark.parametrize("precision", ["f32", "bf16", "f16"])
@@ -178,15 +179,31 @@ def test_a_compiler_that_fails_costs_only_the_fusing(
     assert "pip install triton-windows" in line
 
 
-def test_memory_that_is_too_small_is_one_line() -> None:
-    with (
-        pytest.raises(
-            EngineError, match=r"net at \[1, 1, 8, 8\] does not fit .*use smaller frames or tiles"
-        ) as it,
-        card.memory_of("net", (1, 1, 8, 8), "cuda"),
-    ):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.\nGPU 0 has ...")
-    assert "\n" not in str(it.value)
+def test_fused_kernels_are_chosen_by_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, asked = torch.compile, []
+
+    def seen(step: Any, **settings: Any) -> Any:
+        asked.append(settings["options"])
+        real(step, **settings)  # refuses an option that this PyTorch does not have
+        return step
+
+    monkeypatch.setattr(torch, "compile", seen)
+    _, how = cuda._fused(torch.nn.ReLU(), torch.zeros(1))
+    assert (how, asked) == ("fused", [{"deterministic": True}])
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_the_whole_engine_is_made_as_on_a_card(
+    package: ModelPackage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The network is traced while PyTorch's older settings can be read, which its tracer does."""
+    here = card.Card(device=CPU, name="a card", capability=(8, 9), driver="580.95")
+    monkeypatch.setattr(cuda, "require_card", lambda engine: here)
+    monkeypatch.setattr(torch, "compile", lambda step, **settings: step)
+    run = cuda.compile_cuda(package, SHAPE, precision="f32", threads=1)
+    (shown,) = photons()
+    np.testing.assert_array_equal(run(shown), on_the_cpu(package, "f32")(shown))
+    assert (run.key.device, run.key.driver) == ("a card", "580.95")
 
 
 def test_int8_is_refused(package: ModelPackage) -> None:
@@ -241,6 +258,8 @@ def test_a_shipped_package_holds_its_test_output_on_the_card(name: str, precisio
 def test_on_a_card_frames_overlap_and_memory_stays(package: ModelPackage) -> None:
     run = cuda.compile_cuda(package, SHAPE, precision="bf16", threads=1)
     assert all(lane.host.is_pinned() and lane.back.is_pinned() for lane in run._lanes)
+    assert torch.cuda.default_stream().query()  # nothing of the warm-up is left to the first frame
+    assert all(stream.query() for stream in run._streams._streams)
     frames = photons(5)
     alone = [run(frame) for frame in frames]
     held = torch.cuda.memory_allocated()
@@ -262,10 +281,14 @@ def test_equal_keys_give_equal_bits_on_a_card(package: ModelPackage) -> None:
 @pytest.mark.gpu
 @pytest.mark.usefixtures("a_card")
 def test_a_frame_too_large_for_the_card_is_one_line() -> None:
-    with pytest.raises(EngineError, match="does not fit into the card's memory"):
+    before = torch.cuda.memory_reserved()
+    with pytest.raises(MemoryShortError, match="does not fit into the card's memory"):
         cuda.compile_cuda(
             load_package("er-denoise-live"), (1, 1, 1 << 17, 1 << 16), precision="f32", threads=1
         )
+    gc.collect()
+    torch.cuda.empty_cache()
+    assert torch.cuda.memory_reserved() <= before
 
 
 def test_a_recording_keeps_what_its_graph_reads_from() -> None:

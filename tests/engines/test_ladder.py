@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 from importlib.metadata import PackageNotFoundError
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from streamer.engines import LADDER, ladder
 from streamer.engines.ladder import absence, precisions
-from streamer.engines.nvidia import Gpu, Nvidia, ask
+from streamer.engines.nvidia import Gpu, Nvidia, ask, nvidia
 from streamer.engines.select import ENGINES
 from streamer.errors import EngineError
 
@@ -120,6 +122,52 @@ def test_a_gpu_offers_what_it_has_units_for(
 ) -> None:
     machine(monkeypatch, gpu)
     assert precisions("cuda") == expected
+
+
+class Torch:
+    """PyTorch where it uses the second of two cards, as by CUDA_VISIBLE_DEVICES=1."""
+
+    @staticmethod
+    def current_device() -> int:
+        return 0
+
+    @staticmethod
+    def get_device_properties(index: int) -> Any:
+        major, minor = PASCAL.capability
+        return SimpleNamespace(name=PASCAL.name, major=major, minor=minor, total_memory=PASCAL.memory_bytes)
+
+
+def test_of_several_cards_the_one_that_pytorch_uses_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(monkeypatch)
+    both = Nvidia(driver="570.1", cuda=(13, 0), gpus=(ADA, PASCAL))
+    monkeypatch.setattr(ladder, "nvidia", lambda: both)
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=Torch))
+    assert ladder.gpu_in_use() == PASCAL
+    assert precisions("cuda") == ("f32",)
+    found = absence("tensorrt-rtx")
+    assert found
+    assert found.words.startswith("TensorRT-RTX does not build for Quadro P2000")
+
+
+@pytest.mark.parametrize("how", [{"torch": ""}, {"torch_cuda": ""}, {}], ids=["none", "CPU", "broken"])
+def test_without_a_pytorch_that_tells_the_drivers_first_card_counts(
+    monkeypatch: pytest.MonkeyPatch, how: dict[str, str]
+) -> None:
+    machine(monkeypatch, **how)
+    both = Nvidia(driver="570.1", cuda=(13, 0), gpus=(ADA, PASCAL))
+    monkeypatch.setattr(ladder, "nvidia", lambda: both)
+    monkeypatch.setitem(sys.modules, "torch", None)  # where it is imported all the same, it fails
+    assert ladder.gpu_in_use() == ADA
+
+
+@pytest.mark.gpu
+def test_the_card_in_use_is_one_that_the_driver_knows() -> None:
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("no NVIDIA GPU")
+    found = ladder.gpu_in_use()
+    assert found.capability == torch.cuda.get_device_capability()
+    assert found.capability in {gpu.capability for gpu in nvidia().gpus}
 
 
 def test_every_engine_has_a_rung() -> None:

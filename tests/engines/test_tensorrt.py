@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import sys
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import luck
@@ -13,10 +16,12 @@ import pytest
 from tiny_package import MakePackage, rewrite
 
 from streamer.engines import Precision, cache, check, tensorrt
+from streamer.engines.card import Card
 from streamer.engines.half_torch import traced
 from streamer.engines.network import load_network
 from streamer.engines.nvidia import nvidia
-from streamer.errors import EngineError, PackageError
+from streamer.engines.plan import TensorRT
+from streamer.errors import EngineError, MemoryShortError, PackageError
 from streamer.package import ModelPackage, list_packages, load_package
 
 torch = pytest.importorskip("torch")
@@ -75,6 +80,77 @@ def test_a_missing_package_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> N
         EngineError, match=r"torch-tensorrt is not installed; pip install 'scope-streamer\[gpu\]'"
     ):
         tensorrt.torch_tensorrt()
+
+
+THEIRS = ("torch_tensorrt.dynamo._compiler", "torch_tensorrt [TensorRT Conversion Context]")
+
+
+@pytest.fixture
+def said() -> Iterator[list[str]]:
+    """What reaches whoever listens to all logs, as a terminal does."""
+    heard: list[str] = []
+
+    class Terminal(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            heard.append(record.getMessage())
+
+    terminal = Terminal()
+    logging.getLogger().addHandler(terminal)
+    yield heard
+    logging.getLogger().removeHandler(terminal)
+
+
+@pytest.mark.parametrize("name", THEIRS)
+def test_what_torch_tensorrt_says_is_kept_from_the_terminal(name: str, said: list[str]) -> None:
+    lines = deque(["of an engine before"])
+    with tensorrt.listening(lines):
+        logging.getLogger(name).warning("of no use")
+        logging.getLogger(name).error(
+            "[E] In build at /src/builder.cpp:7 Error Code 2: OutOfMemory\nand more"
+        )
+    assert said == []
+    assert list(lines) == ["[E] Error Code 2: OutOfMemory and more"]
+    logging.getLogger(name).error("again")
+    assert said == ["again"]
+    assert len(lines) == 1
+
+
+def test_an_import_is_as_silent(installed: Callable[[str], None], said: list[str]) -> None:
+    installed(f"import logging\nfor name in {THEIRS}: logging.getLogger(name).error('no TensorRT-LLM here')")
+    tensorrt.torch_tensorrt()
+    sys.modules.pop("torch_tensorrt")
+    assert said == []
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize(
+    ("told", "kind"),
+    [
+        ("Error Code 2: OutOfMemory (Requested size was 17920000000 bytes.)", MemoryShortError),
+        ("Error Code 10: Could not find any implementation", EngineError),
+    ],
+)
+def test_what_was_told_says_why_a_conversion_failed(
+    package: ModelPackage, monkeypatch: pytest.MonkeyPatch, told: str, kind: type[EngineError]
+) -> None:
+    """torch-tensorrt ends with `assert engine`; TensorRT's own words are in its log."""
+    edition = TensorRT(name="tensorrt", module=None, log=SimpleNamespace(lines=deque()))
+    nowhere = Card(device=torch.device("cpu"), name="a card", capability=(8, 9), driver="")
+
+    def fail(*_given: Any) -> bytes:
+        logging.getLogger(THEIRS[1]).error(told)
+        raise AssertionError
+
+    monkeypatch.setattr(tensorrt, "converted", fail)
+    with (
+        pytest.raises(
+            EngineError, match=r"tiny: torch-tensorrt cannot convert it .*\(AssertionError: Error"
+        ) as it,
+        tensorrt.listening(edition.log.lines),
+    ):
+        tensorrt._built(package, SHAPE, "f32", nowhere, edition)
+    assert type(it.value) is kind
+    assert "\n" not in str(it.value)
 
 
 @without_a_card

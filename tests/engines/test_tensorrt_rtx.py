@@ -26,7 +26,7 @@ from streamer.engines.tensorrt_rtx import (
     precisions_for,
     tensorrt_rtx,
 )
-from streamer.errors import EngineError, PackageError
+from streamer.errors import EngineError, MemoryShortError, PackageError
 from streamer.package import ModelPackage, list_packages, load_package
 
 SHAPE = (64, 48)
@@ -271,3 +271,33 @@ def test_an_output_stays_the_callers_on_the_card(package: ModelPackage) -> None:
     assert not np.array_equal(run(shown + 5), kept)
     np.testing.assert_array_equal(first, kept)
     np.testing.assert_array_equal(run(shown), kept)
+
+
+@pytest.mark.gpu
+def test_kernels_are_remembered_for_the_card(
+    package: ModelPackage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pytest.importorskip("tensorrt_rtx")
+    if absent := absence("tensorrt-rtx"):
+        pytest.skip(absent.reason)
+    monkeypatch.setenv(cache.FOLDER_VARIABLE, str(tmp_path))
+    first = compile_tensorrt_rtx(package, shape_of(package), precision="f16", threads=1)
+    kept = {path.name for path in tmp_path.glob("*.engine")}
+    again = compile_tensorrt_rtx(package, shape_of(package), precision="f16", threads=1)
+    assert len(kept) == 2  # the plan, and what it was compiled to
+    assert {path.name for path in tmp_path.glob("*.engine")} == kept
+    assert first.key == again.key
+
+
+@pytest.mark.gpu
+def test_a_card_that_others_fill_is_short_of_memory(package: ModelPackage) -> None:
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("tensorrt_rtx")
+    if absent := absence("tensorrt-rtx"):
+        pytest.skip(absent.reason)
+    free, _ = torch.cuda.mem_get_info()
+    filled = torch.empty(free - (128 << 20), dtype=torch.uint8, device="cuda")
+    with pytest.raises(MemoryShortError, match="smaller frames or tiles"):
+        compile_tensorrt_rtx(package, (1, 1, 4096, 4096), precision="f32", threads=1)
+    del filled
+    torch.cuda.empty_cache()
