@@ -284,7 +284,7 @@ def _guards(profile: HardwareProfile, core: _Core) -> Iterator[Check]:
             why = "those that may are off, see calibration"
         yield Check("stop", "warn", f"no guard will stop this run: {why}")
     else:
-        yield Check("stop", "pass", f"on {' and '.join(stops)}")
+        yield Check("stop", "pass", f"on {', '.join(stops)}")
 
 
 def _spread(profile: HardwareProfile, denoiser: ModelPackage) -> Iterator[Check]:

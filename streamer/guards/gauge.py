@@ -147,7 +147,7 @@ class Gauge:
 
     def _learn(self, state: GaugeState, result: Result, before: Tiles) -> tuple[GaugeState, Reading]:
         """Add a frame to the baseline, unless it shows no foreground."""
-        frames = self._dimmed(result)
+        frames = self._dimmed(result, state.seen)
         faint = state.faint if state.faint.size else frames.sum(axis=1)
         state = replace(state, faint=remembered(frames.sum(axis=1), faint))
         if state.seen <= MEMORY:
@@ -190,9 +190,7 @@ class Gauge:
             faint_levels=np.vstack([state.faint_levels, np.array(levels) / state.levels[-1]]),
         )
 
-    def _dimmed(self, result: Result) -> Tiles:
-        """[share, 2, tile y, tile x] the frame as fainter ones would look."""
-        halves, seq = photons_in_halves(result), max(result.frame.seq, 0)
-        return np.stack(
-            [dimmed(halves, share, (seq, at), self.read_noise_e) for at, share in enumerate(SHARES)]
-        )
+    def _dimmed(self, result: Result, seen: int) -> Tiles:
+        """[share, 2, tile y, tile x] the frame as fainter ones would look; `seen` is its number in its view."""
+        halves, noise = photons_in_halves(result), self.read_noise_e
+        return np.stack([dimmed(halves, share, (seen, at), noise) for at, share in enumerate(SHARES)])

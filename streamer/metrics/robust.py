@@ -21,8 +21,8 @@ def middle(values: ArrayLike) -> float:
 def spread(values: ArrayLike) -> float:
     """Standard deviation from the median absolute deviation; 0 of fewer than two values.
 
-    The factor for few values is that of Croux and Rousseeuw, Computational Statistics 1, 411 (1992); its mean is
-    within 8 % of the truth for 4 normal values, and within 4 % from 5 on.
+    The factor for few values is that of Croux and Rousseeuw, Computational Statistics 1, 411 (1992); the mean
+    is within 8 % of the truth for 4 normal values, and within 4 % from 5 on.
     """
     known = np.asarray(values, np.float64)
     if known.size < 2:

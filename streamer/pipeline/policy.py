@@ -149,9 +149,9 @@ def _response(verdict: Verdict, responses: Responses) -> Response:
 
 
 def _causes(asked: Sequence[tuple[Response, Verdict]], asking: Sequence[Verdict]) -> tuple[Verdict, ...]:
-    """Notes that explain the verdicts that are asking, of their views."""
+    """Notes that explain the verdicts that are asking, of their views; without a measurement none does."""
     views = {verdict.view for verdict in asking}
-    notes = (verdict for response, verdict in asked if response == "note")
+    notes = (verdict for response, verdict in asked if response == "note" and verdict.measured is not None)
     return tuple(verdict for verdict in notes if verdict.guard in _EXPLAIN and verdict.view in views)
 
 

@@ -206,7 +206,7 @@ class SceneGuard(Table):
     Attributes:
         baseline_frames: frames that make the run's own beginning.
         sharpness_loss, area_loss, background_rise: relative, that a healthy specimen may wander by.
-        drift_max_px: movement that is flagged, pixels.
+        drift_max_px: movement beyond which a frame is flagged, pixels; a plain limit, no test.
         false_alarm_rate: probability of any alarm about the first three in a healthy run.
     """
 
@@ -214,7 +214,7 @@ class SceneGuard(Table):
     sharpness_loss: float = Field(default=0.08, ge=0, lt=1)
     area_loss: float = Field(default=0.3, ge=0, lt=1)
     background_rise: float = Field(default=0.4, ge=0)
-    drift_max_px: Positive = 50
+    drift_max_px: Positive = 100
     false_alarm_rate: Rate = 0.01
 
 
@@ -240,17 +240,29 @@ class Reactions(Table):
     reject: Reaction = "note"
 
 
+class Stops(Reactions):
+    """[guards.actions.signal_map|photons|range]: guards that stop a run unless told otherwise.
+
+    Attributes:
+        flag: about a frame that is worth a look.
+        reject: about a frame that is not to be believed.
+    """
+
+    reject: Reaction = "stop"
+
+
 class Actions(Table):
     """[guards.actions]: one row per guard.
 
-    Only lost signal stops a run by default. Adjacent frames also agree less where a specimen starts to move,
-    which is no fault and may be what the run is for.
+    What no healthy run does stops one by default: lost signal, and values that are not finite, which are all
+    that `range` rejects. Adjacent frames also agree less where a specimen starts to move, which is no fault
+    and may be what the run is for.
     """
 
-    signal_map: Reactions = Reactions(reject="stop")
+    signal_map: Stops = Stops()
     similarity: Reactions = Reactions()
-    photons: Reactions = Reactions(reject="stop")
-    range: Reactions = Reactions()
+    photons: Stops = Stops()
+    range: Stops = Stops()
     evidence: Reactions = Reactions()
     agreement: Reactions = Reactions()
     bleaching: Reactions = Reactions()

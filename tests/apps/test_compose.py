@@ -19,6 +19,7 @@ from streamer.apps.recorder import open_recorder
 from streamer.core import Frame, Outcome
 from streamer.errors import ProfileError
 from streamer.pipeline import process
+from streamer.pipeline.stages import Denoised
 from streamer.profile import HardwareProfile, Ledger, load_profile
 from streamer.recording import RunFolder, close_run, create_run, read_checkpoint, resume_run
 from streamer.sources import open_recording
@@ -261,3 +262,29 @@ def test_the_detectors_scale_is_what_the_frame_says_else_what_the_profile_says(
     ranges = [next(each for each in outcome.verdicts if each.guard == "range") for outcome in outcomes]
     saturated = [verdict.values["saturated_fraction"] for verdict in ranges]
     assert saturated == [1.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("broken", "stopped"),
+    [(range(22, 32), 24), (range(22, 23), None), (range(22, 32, 3), None)],
+    ids=["lasting", "one frame", "every third frame"],
+)
+def test_predictions_that_are_no_numbers_stop_a_run_by_default_when_they_last(
+    models: compose.Models, broken: range, stopped: int | None
+) -> None:
+    stages = Composer(profile(channels=()), models).stages(planned=40)
+
+    def denoise(frame: Frame, *above: Frame) -> Denoised:
+        made = stages.denoise(frame, *above)
+        return replace(made, image=np.full_like(made.image, np.nan)) if frame.seq in broken else made
+
+    seen = [frame for frame in frames(90) if frame.axes["position"] == 0 and frame.seq > 25]
+    seen = [replace(frame, seq=seq, axes={}) for seq, frame in enumerate(seen)]
+    outcomes = processed(replace(stages, denoise=denoise), seen)
+    stops = {
+        outcome.frame.seq: outcome.decision.reason
+        for outcome in outcomes
+        if outcome.decision.action == "stop"
+    }
+    reason = "stopped: the photons or the prediction hold values that are not finite"
+    assert stops == ({stopped: reason} if stopped else {})

@@ -214,10 +214,14 @@ def test_guards_that_are_off_are_named() -> None:
 @pytest.mark.parametrize(
     ("tables", "status", "words"),
     [
-        pytest.param({}, "pass", "on signal_map and photons", id="two guards may"),
+        pytest.param({}, "pass", "on signal_map, photons, range", id="three guards may"),
         pytest.param({"policy": {"dry_run": True}}, "warn", "[policy] dry_run = true", id="dry run"),
         pytest.param(
-            {"guards": {"actions": {"signal_map": {"reject": "note"}, "photons": {"reject": "note"}}}},
+            {
+                "guards": {
+                    "actions": {name: {"reject": "note"} for name in ("signal_map", "photons", "range")}
+                }
+            },
             "warn",
             'no reaction in [guards.actions] is "stop"',
             id="none may",

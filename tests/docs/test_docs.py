@@ -22,6 +22,8 @@ from typer.main import get_command
 from streamer.analysis import held_out
 from streamer.cli.main import app
 from streamer.core import Frame, Result
+from streamer.guards import Guard
+from streamer.guards.conformance import GuardConformance
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -108,18 +110,34 @@ def test_the_recording_page_reads_a_recording(workplace: Path) -> None:
     subprocess.run([sys.executable, "-c", snippet + checks], cwd=workplace, check=True)
 
 
-def test_the_guard_of_the_guards_page_judges(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def brightness(tmp_path_factory: pytest.TempPathFactory) -> Guard[Any]:
+    """The guard of the guards page."""
     (snippet,) = (block for page, block in blocks("python") if page == "guards.md")
-    page = tmp_path / "brightness.py"
+    page = tmp_path_factory.mktemp("guards_page") / "brightness.py"
     page.write_text(snippet)
-    brightness = runpy.run_path(str(page))["Brightness"](limit=0.5)
-    for photons, status in ((0.2, "pass"), (0.7, "flag")):
+    guard: Guard[Any] = runpy.run_path(str(page))["Brightness"](limit=0.2)
+    return guard
+
+
+class TestTheGuardOfTheGuardsPage(GuardConformance):
+    @pytest.fixture(autouse=True)
+    def _made(self, brightness: Guard[Any]) -> None:
+        self._brightness = brightness
+
+    def make(self) -> Guard[Any]:
+        return self._brightness
+
+
+def test_the_guard_of_the_guards_page_judges(brightness: Guard[Any]) -> None:
+    for photons, status in ((0.1, "pass"), (0.7, "flag"), (np.nan, "flag")):
         image = np.full((20, 20), photons, np.float32)
         labels = np.zeros((20, 20), np.uint8)
         frame = Frame(pixels=labels, seq=0)
         result = Result(frame=frame, photons=image, denoised=image, labels=labels)
         _, verdict = brightness.step(brightness.start(), result)
         assert verdict.status == status
+        assert (verdict.measured is None) == np.isnan(photons)
 
 
 SCRIPT = """

@@ -106,7 +106,7 @@ def test_the_policy_is_stored_beside_the_guards() -> None:
     "damage",
     [
         lambda arrays: arrays.pop("seq"),
-        lambda arrays: arrays.pop("views/1/photons/recent"),
+        lambda arrays: arrays.pop("views/1/photons/gauge.recent"),
         lambda arrays: arrays.pop("views/0/seq"),
         lambda arrays: arrays.update({"policy/mood": np.zeros(1)}),
         lambda arrays: arrays.update({"seq": np.zeros(3)}),

@@ -338,6 +338,13 @@ def test_the_simulated_rig_begins_inside_its_limits(quantity: str) -> None:
     assert rig.guards.actions.asking_for("adjust") == ()  # off unless a user turns it on
 
 
+def test_a_row_that_states_one_reaction_keeps_the_other() -> None:
+    stated = load_profile("simulated_sted").to_dict()
+    stated["guards"]["actions"] = {"photons": {"flag": "pause"}}
+    actions = HardwareProfile.model_validate(stated).guards.actions
+    assert (actions.photons.flag, actions.photons.reject) == ("pause", "stop")
+
+
 def test_what_nobody_measured_stays_unknown() -> None:
     rig = load_profile("abberior_er_ground_truth")
     assert rig.frame_ms is None
