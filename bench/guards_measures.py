@@ -18,10 +18,9 @@ from streamer.profile import HardwareProfile
 DRAWS, SEED = 10_000, 5
 #: Runs below which a bootstrap over them says nothing.
 BOOTSTRAP_RUNS = 6
-#: Signal, in pixels, below which the first rule of Rahm et al. has nothing to look at: one box.
-SIGNAL_PX = 100
-#: Share of dark frames whose similarity their second rule takes for no signal.
-DARK_QUANTILE = 0.95
+
+#: How the names of such values end.
+OF_LIMIT = "_of_limit"
 
 Responses = Mapping[str, Mapping[str, str]]
 
@@ -31,6 +30,15 @@ def statuses(record: Record, guard: str) -> list[Status]:
     changes = record["guards"].get(guard, [[0, "pass"]])
     ends = [*(first for first, _ in changes[1:]), record["frames"]]
     return [status for (first, status), end in zip(changes, ends, strict=True) for _ in range(first, end)]
+
+
+def told_apart(verdict: Verdict) -> Iterator[tuple[str, Status]]:
+    """What a guard says, and whether each value passes a limit of its own, if it has, as `guard: kind`."""
+    yield verdict.guard, verdict.status
+    for name, value in verdict.values.items():
+        kind = name.removesuffix(OF_LIMIT)
+        if kind != name:
+            yield f"{verdict.guard}: {kind}", "flag" if value >= 1.0 else "pass"
 
 
 def stop_of(record: Record, profile: HardwareProfile, responses: Responses | None = None) -> int | None:
@@ -60,29 +68,6 @@ def _verdicts(record: Record, responses: Responses) -> Iterator[tuple[Verdict, .
             Verdict(guard=name, status=status, measured=None, limit=None, meaning="")
             for name, status in zip(said, row, strict=True)
         )
-
-
-def with_rules(record: Record, dark_limit: float) -> Record:
-    """The record with the two rules of Rahm et al. as guards `rule_signal` and `rule_similarity`.
-
-    They published a map of signal and a comparison of similarities, no decision about a frame. Taken here: a
-    frame is rejected where no box holds signal; and where adjacent predictions are no more alike than in a
-    movie of the dark detector, `dark_limit`.
-    """
-    samples = record["samples"]
-    empty = [count < SIGNAL_PX for count in samples["signal_px"]]
-    dark = [alike is not None and alike <= dark_limit for alike in samples["adjacent"]]
-    added = {
-        name: [[seq, "reject" if value else "pass"] for seq, value in enumerate(values)]
-        for name, values in (("rule_signal", empty), ("rule_similarity", dark))
-    }
-    return {**record, "guards": {**record["guards"], **added}}
-
-
-def dark_limit(records: Sequence[Record]) -> float:
-    """Similarity of adjacent predictions that a movie of the dark detector reaches in one frame of twenty."""
-    values = [alike for record in records for alike in record["samples"]["adjacent"] if alike is not None]
-    return float(np.quantile(values, DARK_QUANTILE)) if values else math.nan
 
 
 def first_after(record: Record, guards: Sequence[str], least: Status = "flag") -> int | None:
@@ -167,19 +152,29 @@ def median_of(values: Sequence[float]) -> dict[str, Any]:
     return {"n": len(finite), **{name: round(value, 4) for name, value in found.items()}}
 
 
+def pooled(counts: Sequence[int], frames: Sequence[int]) -> dict[str, Any]:
+    """Share of all frames of all runs; from 6 runs on with the 95 % interval by bootstrap over runs."""
+    number, length = np.array(counts), np.array(frames)
+    if not length.sum():
+        return {"n": 0}
+    found = {"share": float(number.sum() / length.sum())}
+    if number.size >= BOOTSTRAP_RUNS:
+        chosen = np.random.default_rng(SEED).integers(0, number.size, (DRAWS, number.size))
+        drawn = number[chosen].sum(axis=1) / np.maximum(length[chosen].sum(axis=1), 1)
+        found["low"], found["high"] = np.quantile(drawn, [0.025, 0.975]).tolist()
+    return {"n": number.size, **{name: round(value, 6) for name, value in found.items()}}
+
+
 def rate_of(counts: Sequence[int], frames: Sequence[int]) -> dict[str, Any]:
-    """Frames per 1,000, and how many runs have any; from 6 runs on with the 95 % interval by bootstrap."""
+    """Frames per 1,000 as `pooled` has them, and how many runs have any."""
     if not counts:
         return {"n": 0}
-    number, length = np.array(counts), np.array(frames)
-    chosen = np.random.default_rng(SEED).integers(0, number.size, (DRAWS, number.size))
-    drawn = 1e3 * number[chosen].sum(axis=1) / length[chosen].sum(axis=1)
-    low, high = np.quantile(drawn, [0.025, 0.975]).round(3).tolist()
-    runs = int(np.count_nonzero(number))
+    share = pooled(counts, frames)
+    found: dict[str, float] = {key: round(1e3 * share[key], 3) for key in ("low", "high") if key in share}
     return {
         "n": len(counts),
-        "frames": int(length.sum()),
-        "per_1000": round(float(1e3 * number.sum() / length.sum()), 3),
-        **({"low": low, "high": high} if number.size >= BOOTSTRAP_RUNS else {}),
-        "runs": exact(runs, len(counts)),
+        "frames": sum(frames),
+        "per_1000": round(1e3 * share["share"], 3),
+        **found,
+        "runs": exact(sum(count > 0 for count in counts), len(counts)),
     }

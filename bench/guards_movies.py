@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.apps.scenarios import SCENARIOS
+from streamer.core import Calibration
 from streamer.microscope import frame_time_ms
 from streamer.profile import HardwareProfile
 from streamer.simulation import Light, Scene, SceneSettings, foreground_box_sum, sample_settings
+from streamer.simulation.detector import camera_grey_levels
 from streamer.simulation.sampling import STRUCTURES
 
 Image = NDArray[np.float32]
@@ -36,6 +38,12 @@ SMALL_PX, LARGE_PX, LONG_PX = 200, 300, 400
 JUMP_PX = 120
 #: Focus lost at once, um.
 BLUR_UM = 0.7
+#: Light from out of focus in the median foreground box, over that of the structure.
+HAZE = (1.5, 2.0)
+#: A STED counts photons. On a scientific CMOS camera read noise is 13 electrons in a box, where
+#: structure has 24 to 33 photons at the start.
+COUNTER = Calibration()
+CAMERA = Calibration(offset_adu=100.0, gain_e_per_adu=0.5, read_noise_e=1.3)
 #: Stray light, photons per pixel: up to as much as the specimen gives.
 STRAY = (0.0, 0.3)
 
@@ -45,7 +53,7 @@ class Shot:
     """One frame and its truth.
 
     Attributes:
-        counts: [y, x] detected photons.
+        counts: [y, x] what the detector gives: photons, or a camera's grey levels.
         signal: [y, x] expected in-focus photons.
         expected: [y, x] all expected photons.
         labels: [y, x] true classes.
@@ -84,6 +92,7 @@ class Case:
             does.
         onsets: in how many frames it may begin.
         life: frames until the light meets the model's floor; 0 where it does not.
+        detector: what turns its values into photons; by default they are.
         should: how it should end.
     """
 
@@ -95,6 +104,7 @@ class Case:
     onset: int | None = AFTER_ALL_LEARNED
     onsets: int = ONSETS
     life: int = 0
+    detector: Calibration = COUNTER
     should: str = "stop"
 
 
@@ -205,13 +215,18 @@ def _other(case: Case, seed: int, profile: HardwareProfile) -> Shots:
 
 
 def _fade_once(case: Case, seed: int, profile: HardwareProfile) -> Shots:
-    share = _to_floor(case, seed, profile)
-    return _fading(case, seed, lambda seq: share ** (seq / case.life))
+    return _once(case, specimen(seed, case.size_px), profile)
+
+
+def _once(case: Case, of: Specimen, profile: HardwareProfile) -> Shots:
+    share = _to_floor(of, profile)
+    return _fading(case, of, lambda seq: share ** (seq / case.life))
 
 
 def _fade_twice(case: Case, seed: int, profile: HardwareProfile) -> Shots:
     """A share of the dye that bleaches fast, and the rest."""
-    left, rng = _to_floor(case, seed, profile), np.random.default_rng((SEEDS, seed, case.life))
+    of, rng = specimen(seed, case.size_px), np.random.default_rng((SEEDS, seed, case.life))
+    left = _to_floor(of, profile)
     fast, lasts = rng.uniform(0.15, 0.4), rng.uniform(0.05, 0.3)
     slow = (left - fast * math.exp(-1.0 / lasts)) / (1.0 - fast)
 
@@ -219,18 +234,32 @@ def _fade_twice(case: Case, seed: int, profile: HardwareProfile) -> Shots:
         time = seq / case.life
         return float(fast * math.exp(-time / lasts) + (1.0 - fast) * slow**time)
 
-    return _fading(case, seed, share)
+    return _fading(case, of, share)
 
 
-def _to_floor(case: Case, seed: int, profile: HardwareProfile) -> float:
+def _fade_haze(case: Case, seed: int, profile: HardwareProfile) -> Shots:
+    """More light from out of focus than from the structure, which keeps its own; all of it fades."""
+    of, rng = specimen(seed, case.size_px), np.random.default_rng((SEEDS, seed))
+    even = replace(of.settings, out_of_focus=1.0)
+    signal, background, labels = Scene(even).expected(of.start_s, of.light)
+    ratio = foreground_box_sum(signal, labels) / foreground_box_sum(background, labels)
+    hazy = replace(even, out_of_focus=rng.uniform(*HAZE) * ratio)
+    return _once(case, replace(of, settings=hazy), profile)
+
+
+def _fade_camera(case: Case, seed: int, profile: HardwareProfile) -> Shots:
+    for seq, shot in enumerate(_fade_once(case, seed, profile)):
+        rng = np.random.default_rng((SEEDS, seed, seq))
+        yield replace(shot, counts=camera_grey_levels(shot.expected, case.detector, rng))
+
+
+def _to_floor(of: Specimen, profile: HardwareProfile) -> float:
     """Share of the start's photons that belongs to the model's floor."""
-    of = specimen(seed, case.size_px)
     signal, background, labels = Scene(of.settings).expected(of.start_s, of.light)
     return profile.guards.photons.floor / foreground_box_sum(signal + background, labels)
 
 
-def _fading(case: Case, seed: int, share: Callable[[int], float]) -> Shots:
-    of = specimen(seed, case.size_px)
+def _fading(case: Case, of: Specimen, share: Callable[[int], float]) -> Shots:
     return _shots(replace(of, settings=replace(of.settings, bleaching=0.0)), case.frames, share)
 
 
@@ -293,4 +322,9 @@ CASES: Mapping[str, Case] = {
     ),
     "long-healthy": _LONG,
     **_FADING,
+    "fade-haze-800": _faded(800, _fade_haze, "one exponential under haze 1.5 to 2 times as bright"),
+    "fade-camera-800": replace(
+        _faded(800, _fade_camera, "one exponential on a camera with 1.3 electrons of read noise"),
+        detector=CAMERA,
+    ),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,15 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.guards_films import Films, Seen
-from bench.guards_movies import FULL_LENGTH, Case, Shot, onset_of
+from bench.guards_measures import told_apart
+from bench.guards_movies import COUNTER, FULL_LENGTH, Case, Shot, onset_of
+from bench.guards_rules import COLUMN, SIGNAL_MIN, similarity_of
 from streamer.apps.compose import Composer, ModelSettings, Stages, load_models
-from streamer.core import Frame, Result, Verdict
+from streamer.core import Calibration, Frame, Result, Verdict
 from streamer.guards import Guard, judge
 from streamer.metrics import box_sum, ssim
 from streamer.package import ModelPackage
 from streamer.package.load import YAML_NAME
 from streamer.profile import load_profile
 from streamer.simulation import foreground_box_sum
+from streamer.simulation.detector import camera_grey_levels
 
 Image = NDArray[np.float32]
 
@@ -36,8 +39,6 @@ BY_PHOTONS = ("signal_map", "photons", "bleaching", "health")
 _LEARN = ("photons", "bleaching")
 #: Frames of a fading run, in lives, of which the prediction is compared with the truth; most about its end.
 SAMPLED = (*np.linspace(0.1, 0.7, 6).tolist(), *np.linspace(0.75, 1.28, 24).tolist())
-#: Photons in a box above which Rahm et al. call it signal.
-SIGNAL_MIN = 25
 #: Points of the curve of photons that is kept.
 CURVE_POINTS = 120
 
@@ -47,6 +48,13 @@ class Study:
     """The guards and networks of the study, with the thresholds of the profile as it is shipped."""
 
     composer: Composer = field(default_factory=lambda: Composer(load_profile(PROFILE), load_models(EXACT)))
+
+    def on(self, detector: Calibration) -> Study:
+        """The same with another detector."""
+        if detector == COUNTER:
+            return self
+        composer = Composer(self.composer.profile, self.composer.models, calibration=detector)
+        return replace(self, composer=composer)
 
     def stages(self) -> Stages:
         """Those of a full-length run, afresh."""
@@ -81,10 +89,10 @@ class Statuses:
 
     def add(self, seq: int, verdicts: Sequence[Verdict]) -> None:
         """Note the verdicts of a frame."""
-        for verdict in verdicts:
-            known = self.changes.setdefault(verdict.guard, [])
-            if not known or known[-1][1] != verdict.status:
-                known.append([seq, verdict.status])
+        for name, status in (said for verdict in verdicts for said in told_apart(verdict)):
+            known = self.changes.setdefault(name, [])
+            if not known or known[-1][1] != status:
+                known.append([seq, status])
 
 
 class ByPhotons:
@@ -127,6 +135,7 @@ class ByPhotons:
 
 def run(study: Study, name: str, case: Case, seed: int, films: Films | None = None) -> dict[str, Any]:
     """The record of one run: what guards said, and what was true; only the few guards' runs are filmed."""
+    study = study.on(case.detector)
     if case.every_guard:
         found = _all_guards(study, case, seed)
     else:
@@ -166,8 +175,8 @@ def _by_photons(
         if seq + 1 in marks:
             samples.previous = judged.look(counts).denoised
         if shot is not None:
-            at_floor = _at_floor(judged, shot, floor, seed, seq)
-            samples.add(seq, shot, judged.look(counts).denoised, ssim_at_floor=at_floor)
+            at_floor = _at_floor(judged, shot, floor, case.detector, np.random.default_rng((seed, seq, 71)))
+            samples.add(seq, shot, judged.look(counts), ssim_at_floor=at_floor)
     kept = {"life": case.life, "forecast": forecast, "samples": samples.kept} if case.life else {}
     return {"guards": statuses.changes, "curve": curve, **kept}
 
@@ -180,48 +189,50 @@ def _all_guards(study: Study, case: Case, seed: int) -> dict[str, Any]:
         if stages.halves.due(result.frame):
             result = stages.halves(denoised, result)
         statuses.add(seq, stages.judge(result))
-        samples.add(seq, shot, result.denoised)
+        samples.add(seq, shot, result)
     return {"guards": statuses.changes, "samples": samples.kept}
 
 
 class Samples:
     """Predictions against the truth, and what the two rules of Rahm et al. look at, in columns.
 
-    `ssim` of prediction and truth takes the photon range of the truth, `adjacent` of two neighbouring
-    predictions the range of both, so that neither depends on how bright the specimen is. `signal_px` are
-    pixels above 25 photons in the box around them, `box` is the median of the foreground's expected photons.
+    `ssim` of prediction and truth takes the photon range of the truth, so that it does not depend on how
+    bright the specimen is. `neighbours` of two neighbouring predictions takes one range for all frames.
+    `signal_px` are pixels above 25 photons in the box around them, `box` is the median of the foreground's
+    expected photons.
     """
 
     def __init__(self) -> None:
         self.kept: dict[str, list[Any]] = {}
         self.previous: Image | None = None
 
-    def add(self, seq: int, shot: Shot, denoised: Image, **further: float | None) -> None:
+    def add(self, seq: int, shot: Shot, seen: Result, **further: float | None) -> None:
         """Compare one prediction; `previous` is that of the frame before."""
-        before, box = self.previous, foreground_box_sum(shot.expected, shot.labels)
-        both = None if before is None else np.stack([before, denoised])
+        box = foreground_box_sum(shot.expected, shot.labels)
         row = {
             "seq": seq,
-            "ssim": _alike(denoised, shot.signal, shot.signal),
-            "signal_px": int(np.count_nonzero(box_sum(shot.counts.astype(np.float32)) > SIGNAL_MIN)),
+            "ssim": _alike(seen.denoised, shot.signal),
+            "signal_px": int(np.count_nonzero(box_sum(seen.photons) > SIGNAL_MIN)),
             "box": round(box, 2) if np.isfinite(box) else None,
-            "adjacent": None if both is None else _alike(both[0], both[1], both),
+            COLUMN: similarity_of(self.previous, seen.denoised),
             **further,
         }
         for name, value in row.items():
             self.kept.setdefault(name, []).append(value)
-        self.previous = denoised
+        self.previous = seen.denoised
 
 
-def _alike(a: Image, b: Image, ranged: Image) -> float | None:
-    """SSIM of two images; None where there is no range."""
-    span = float(np.ptp(ranged))
-    return round(float(ssim(a, b, data_range=span)), 4) if span > 0 else None
+def _alike(prediction: Image, truth: Image) -> float | None:
+    """SSIM in the range of the truth; None where there is none."""
+    span = float(np.ptp(truth))
+    return round(float(ssim(prediction, truth, data_range=span)), 4) if span > 0 else None
 
 
-def _at_floor(judged: ByPhotons, shot: Shot, floor: float, seed: int, seq: int) -> float | None:
+def _at_floor(
+    judged: ByPhotons, shot: Shot, floor: float, detector: Calibration, rng: np.random.Generator
+) -> float | None:
     """SSIM that the model reaches on the same specimen with the floor's photons."""
     share = np.float32(floor / foreground_box_sum(shot.expected, shot.labels))
-    counts = np.random.default_rng((seed, seq, 71)).poisson(shot.expected * share).astype(np.uint16)
-    truth = shot.signal * share
-    return _alike(judged.look(counts).denoised, truth, truth)
+    # Without read noise these are the photons.
+    counts = camera_grey_levels(shot.expected * share, detector, rng)
+    return _alike(judged.look(counts).denoised, shot.signal * share)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from bench.guards_measures import (
@@ -11,21 +12,23 @@ from bench.guards_measures import (
     alarms,
     at_least,
     at_most,
-    dark_limit,
     exact,
     first_after,
     forecast_of,
     median_of,
     oracle_of,
+    pooled,
     rate_of,
     statuses,
     stop_of,
-    with_rules,
 )
 from bench.guards_movies import CASES, FULL_LENGTH, INTERVAL_S
+from bench.guards_rules import limit_for, with_rules
 from bench.guards_store import Record
 from streamer.profile import HardwareProfile
 
+#: Fading that the photon guard is known to be troubled by: each for itself, never among the others.
+HARD = ("fade-haze-800", "fade-camera-800")
 #: Guards that ask for a stop by default.
 STOPPING = ("signal_map", "photons")
 #: Frames within which signal that is gone at once is to be found.
@@ -48,8 +51,9 @@ def tables(records: Sequence[Record], profile: HardwareProfile) -> dict[str, Any
         "gone_at_once": _gone(grouped, profile),
         "delays": {name: _delays(name, grouped[name], profile) for name in CASES if grouped[name]},
         "false_alarms": _false_alarms(grouped),
-        "fading": _fading(grouped, profile, "fade"),
-        "fading_small": _fading(grouped, profile, "small-fade"),
+        "fading": _fading(grouped, profile, ("fade-once", "fade-twice")),
+        "fading_small": _fading(grouped, profile, ("small-fade",)),
+        "fading_hard": {name: _faded(grouped[name], profile) for name in HARD if grouped[name]},
         "told_after": _told_after(grouped),
         "alone": _alone(grouped, profile),
     }
@@ -113,9 +117,9 @@ def _false_alarms(grouped: Grouped) -> dict[str, Any]:
     return found
 
 
-def _fading(grouped: Grouped, profile: HardwareProfile, kind: str) -> dict[str, Any]:
+def _fading(grouped: Grouped, profile: HardwareProfile, kinds: tuple[str, ...]) -> dict[str, Any]:
     """Stop against the oracle's frame, frames kept beyond it, and the forecast at half of the life."""
-    runs = {name: found for name, found in grouped.items() if name.startswith(kind) and found}
+    runs = {name: found for name, found in grouped.items() if name.startswith(kinds) and found}
     rows = {name: _faded(found, profile) for name, found in runs.items()}
     every = [record for found in runs.values() for record in found]
     return {**rows, "all": _faded(every, profile)} if every else {}
@@ -130,6 +134,8 @@ def _faded(runs: Sequence[Record], profile: HardwareProfile) -> dict[str, Any]:
     ]
     forecasts = [forecast_of(record) for record in runs]
     missed = [abs(stop - oracle) for _, stop, oracle in told]
+    kept = [_kept(*each, ("reject",)) for each in told]
+    unflagged = [_kept(*each, ("reject", "flag")) for each in told]
     return {
         "stopped": exact(sum(stop is not None for stop in stops), len(runs)),
         "oracle_known": exact(len(told), len(runs)),
@@ -142,19 +148,28 @@ def _faded(runs: Sequence[Record], profile: HardwareProfile) -> dict[str, Any]:
                 for record, stop in zip(runs, stops, strict=True)
             ]
         ),
-        "unusable_kept": median_of([_unusable(*each, ("reject",)) for each in told]),
-        "unusable_unflagged": median_of([_unusable(*each, ("reject", "flag")) for each in told]),
+        **_unusable("kept", kept),
+        **_unusable("unflagged", unflagged),
         "saved": median_of([(FULL_LENGTH - stop) / (FULL_LENGTH - oracle) for _, stop, oracle in told]),
         "forecast_error": median_of([min(error, 10.0) for error, _ in forecasts]),
         "forecast_covers": exact(sum(inside for _, inside in forecasts), len(runs)),
     }
 
 
-def _unusable(record: Record, stop: int, oracle: float, left_out: Sequence[str]) -> float:
-    """Share of the frames before the stop, less those that a stopping guard rejects, beyond the oracle's."""
+def _kept(record: Record, stop: int, oracle: float, left_out: Sequence[str]) -> tuple[int, int]:
+    """Frames beyond the oracle's, of those before the stop about which no stopping guard says `left_out`."""
     said = zip(*(statuses(record, guard)[:stop] for guard in STOPPING), strict=True)
     good = [seq for seq, each in enumerate(said) if not set(each) & set(left_out)]
-    return sum(seq > oracle for seq in good) / max(len(good), 1)
+    return sum(seq > oracle for seq in good), len(good)
+
+
+def _unusable(name: str, kept: Sequence[tuple[int, int]]) -> dict[str, Any]:
+    """Their share: median over runs, and of the frames of all runs together."""
+    bad, frames = [count for count, _ in kept], [count for _, count in kept]
+    return {
+        f"unusable_{name}": median_of([count / max(of, 1) for count, of in kept]),
+        f"unusable_{name}_pooled": pooled(bad, frames),
+    }
 
 
 def _told_after(grouped: Grouped) -> dict[str, Any]:
@@ -188,16 +203,22 @@ def _alone(grouped: Grouped, profile: HardwareProfile) -> dict[str, Any]:
 
     The same hysteresis for all. A guard that only flags asks by its flags.
     """
-    limit = dark_limit(grouped["all-dark"])
-    found: dict[str, Any] = {}
-    for label, responses in _settings(profile).items():
-        row = {}
-        for name, case in CASES.items():
-            runs = [with_rules(record, limit) for record in grouped[name]] if case.every_guard else []
-            if runs and set(responses) <= set(runs[0]["guards"]):
-                row[name] = _stopped(runs, profile, responses)
-        found[label] = row
-    return {"dark_limit": None if math.isnan(limit) else round(limit, 3), "rows": found}
+    movies = grouped["all-dark"], grouped["all-healthy"]
+    ruled = {
+        name: [with_rules(record, limit_for(record, *movies)) for record in grouped[name]]
+        for name, case in CASES.items()
+        if case.every_guard and grouped[name]
+    }
+    rows = {
+        label: {
+            name: _stopped(runs, profile, responses)
+            for name, runs in ruled.items()
+            if set(responses) <= set(runs[0]["guards"])
+        }
+        for label, responses in _settings(profile).items()
+    }
+    limit = limit_for(None, *movies)
+    return {"dark_limit": None if limit is None else asdict(limit), "rows": rows}
 
 
 def _stopped(runs: Sequence[Record], profile: HardwareProfile, responses: Responses) -> dict[str, Any]:
@@ -219,6 +240,7 @@ def _settings(profile: HardwareProfile) -> dict[str, Responses]:
         "every guard": {guard: by_any if guard == "range" else by_reject for guard in guards},
         **{f"{guard} alone": {guard: by_any if guard == "range" else by_reject} for guard in guards},
         "the paper's signal map": {"rule_signal": by_reject},
+        "the paper's similarity": {"rule_similarity": by_reject},
         "the paper's two rules": {"rule_signal": by_reject, "rule_similarity": by_reject},
     }
 

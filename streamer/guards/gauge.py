@@ -191,6 +191,6 @@ class Gauge:
         )
 
     def _dimmed(self, result: Result, seen: int) -> Tiles:
-        """[share, 2, tile y, tile x] the frame as fainter ones would look; `seen` is its number in its view."""
+        """[share, 2, tile y, tile x] the frame as if fainter; `seen` is its number in its view."""
         halves, noise = photons_in_halves(result), self.read_noise_e
         return np.stack([dimmed(halves, share, (seen, at), noise) for at, share in enumerate(SHARES)])

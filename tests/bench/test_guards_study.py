@@ -16,18 +16,21 @@ from bench.guards_measures import (
     first_after,
     median_of,
     oracle_of,
+    pooled,
     rate_of,
     statuses,
     stop_of,
-    with_rules,
+    told_apart,
 )
-from bench.guards_movies import CASES, onset_of
+from bench.guards_movies import CASES, SMALL_PX, onset_of
 from bench.guards_page import put_into
+from bench.guards_rules import COLUMN, limit_between, limit_for, with_rules
 from bench.guards_runs import BY_PHOTONS, ByPhotons, Statuses, Study
 from bench.guards_store import Record, Store, usable
 from bench.guards_table import STOPPING
-from streamer.core import Frame
+from streamer.core import Frame, Verdict
 from streamer.profile import load_profile
+from streamer.simulation import foreground_box_sum
 
 PROFILE = load_profile("simulated_sted")
 ROOT = Path(__file__).parents[2]
@@ -129,11 +132,60 @@ def test_the_policy_decides_about_records_as_in_a_run() -> None:
     assert stop_of(early, PROFILE) is None
 
 
-def test_the_rules_of_the_paper_ask_like_guards() -> None:
-    samples = {"signal_px": [500] * 30 + [0] * 10, "adjacent": [None] + [0.9] * 39}
-    ruled = with_rules({**record_of(photons=[[0, "pass"]]), "samples": samples}, dark_limit=0.5)
-    assert statuses(ruled, "rule_signal") == ["pass"] * 30 + ["reject"] * 10
-    assert set(statuses(ruled, "rule_similarity")) == {"pass"}
+def movie(similarities: list[float | None], signal_px: int = 500) -> Record:
+    samples = {"signal_px": [signal_px] * len(similarities), COLUMN: similarities}
+    return {**record_of(photons=[[0, "pass"]]), "frames": len(similarities), "samples": samples}
+
+
+@pytest.mark.parametrize("dark_is_higher", [False, True])
+def test_the_rules_of_the_paper_ask_like_guards(dark_is_higher: bool) -> None:
+    """Their network made noise of dark frames; one that leaves them empty makes them all alike."""
+    low, high = ([0.5, 0.6], [0.9, 1.0])
+    dark, healthy = (high, low) if dark_is_higher else (low, high)
+    limit = limit_between(dark, healthy)
+    assert limit is not None
+    assert limit.value == pytest.approx(0.75)
+    assert limit.errors == (0.0, 0.0)
+    ruled = with_rules(movie([None, *healthy, *dark]), limit)
+    assert statuses(ruled, "rule_similarity") == ["pass"] * 3 + ["reject"] * 2
+    assert set(statuses(ruled, "rule_signal")) == {"pass"}
+    assert set(statuses(with_rules(movie([None], signal_px=99), limit), "rule_signal")) == {"reject"}
+
+
+def test_the_limit_of_the_papers_similarity_takes_nothing_from_the_run_that_it_judges() -> None:
+    dark, healthy = [movie([None, 0.5]), movie([None, 0.3])], [movie([None, 0.9])]
+    found = [limit_for(record, dark, healthy) for record in (*dark, None)]
+    assert [round(each.value, 2) for each in found if each] == [0.6, 0.7, 0.7]
+    assert limit_for(healthy[0], dark, healthy) is None
+    mixed = limit_between([0.1, 0.2, 0.9], [0.3, 0.8, 1.0])
+    assert mixed is not None
+    assert mixed.errors == (pytest.approx(1 / 3), 0.0)
+
+
+def test_a_guard_with_several_limits_is_told_apart_by_them() -> None:
+    values = {"drift_of_limit": 1.2, "focus_of_limit": 0.4, "drift_px": 3.0}
+    verdict = Verdict(guard="scene", status="flag", measured=None, limit=None, meaning="", values=values)
+    assert dict(told_apart(verdict)) == {"scene": "flag", "scene: drift": "flag", "scene: focus": "pass"}
+
+
+@pytest.mark.parametrize(("name", "ratio"), [("fade-haze-800", (1.5, 2.0)), ("fade-camera-800", (0.0, 0.3))])
+def test_haze_and_camera_are_as_hard_as_they_say(name: str, ratio: tuple[float, float]) -> None:
+    case = replace(CASES[name], size_px=SMALL_PX)
+    shot = next(iter(case.show(case, 3, PROFILE)))
+    structure = foreground_box_sum(shot.signal, shot.labels)
+    haze = foreground_box_sum(shot.expected - shot.signal, shot.labels) / structure
+    assert ratio[0] * 0.95 <= haze <= ratio[1] * 1.05
+    assert 18 < structure < 36
+    noise = case.detector.to_photons(shot.counts) - shot.expected
+    assert noise.var() == pytest.approx(shot.expected.mean() + case.detector.read_noise_e**2, rel=0.05)
+    assert noise.mean() == pytest.approx(0.0, abs=0.05)
+
+
+def test_shares_are_told_of_the_frames_of_all_runs_too() -> None:
+    assert pooled([0, 10], [100, 900]) == {"n": 2, "share": 0.01}
+    many = pooled([0, 10] * 5, [100, 900] * 5)
+    assert many["low"] < many["share"] == 0.01 < many["high"]
+    assert pooled([], []) == {"n": 0}
 
 
 def test_the_bounds_are_those_that_the_numbers_of_runs_were_chosen_for() -> None:
