@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.metrics.compiled import compiled
 from streamer.simulation.canvas import Points
 from streamer.simulation.settings import SceneSettings
 
@@ -40,6 +41,13 @@ class Cell:
         self._outline = rng.normal(0, 0.05, 5), rng.uniform(0, 2 * np.pi, 5)
         # The warp's short waves curve single pieces, its long ones whole groups.
         self._bends = waves(rng, shortest_um=shortest_um, longest_um=longest_um)
+        # Six waves of equal strength: each has sqrt(2 / 6) of the root mean square.
+        self._bend_um = settings.curvature_nm / 1000 * np.sqrt(2.0 / WAVES)
+
+    @property
+    def bent_um(self) -> float:
+        """How far `warp` carries a point along y or x beside the drift, at most."""
+        return float(WAVES * self._bend_um)
 
     def drift_um(self, time_s: float) -> Points:
         """Where the specimen has drifted to, (y, x): it comes and goes with the temperature of the room."""
@@ -48,12 +56,13 @@ class Cell:
 
     def warp(self, points: Points, time_s: float) -> Points:
         """Carry [n, 2] points of the straight specimen to where the curved, drifted one has them."""
-        # Six waves of equal strength: each has sqrt(2 / 6) of the root mean square.
-        size = self._settings.curvature_nm / 1000 * np.sqrt(2.0 / WAVES)
         vectors, turns = self._bends
         pace_hz = self._settings.rearrangement_nm_per_s / (4 * np.pi * max(self._settings.curvature_nm, 1.0))
-        phase = (points @ vectors.T + turns[:, None, :] + 2 * np.pi * pace_hz * time_s).astype(np.float32)
-        warped: Points = points + size * np.sin(phase).sum(axis=-1).T + self.drift_um(time_s)
+        phase = _phases(points @ vectors.T, turns, 2 * np.pi * pace_hz * time_s)
+        bends = np.sin(phase, out=phase).sum(axis=0)
+        # In this order, whatever the points came in: kernels are compiled for one.
+        warped: Points = np.add(points, self._bend_um * bends.T, order="C")
+        warped += self.drift_um(time_s)
         return warped
 
     def inside(self, points: Points) -> NDArray[np.bool_]:
@@ -79,3 +88,18 @@ def waves(rng: np.random.Generator, *, shortest_um: float, longest_um: float) ->
     angle = np.pi * rng.permutation((np.arange(WAVES) + rng.uniform(0, 1, WAVES)) / WAVES)
     vectors = 2 * np.pi / length[:, None] * np.stack([np.sin(angle), np.cos(angle)], axis=1)
     return vectors, rng.uniform(0, 2 * np.pi, (2, WAVES))
+
+
+@compiled
+def _phases(along: Points, turns: Points, passed: float) -> NDArray[np.float32]:
+    """[WAVES, 2, n] radians of the waves that displace n points along y and x.
+
+    What the places add is `along` [n, WAVES], what the waves do `turns` [2, WAVES], what time does `passed`.
+    """
+    count = len(along)
+    phase = np.empty((WAVES, 2, count), np.float32)
+    for wave in range(WAVES):
+        for axis in range(2):
+            for point in range(count):
+                phase[wave, axis, point] = along[point, wave] + turns[axis, wave] + passed
+    return phase

@@ -9,10 +9,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.metrics.compiled import compiled
+
 Keys = NDArray[np.uint64]
 Floats = NDArray[np.float64]
 
 
+@compiled
 def mix(keys: Keys) -> Keys:
     """Finaliser of SplitMix64 (Steele, Lea, Flood 2014): a bijection that leaves no visible pattern."""
     keys = keys + np.uint64(0x9E3779B97F4A7C15)
@@ -27,6 +30,7 @@ def lattice_keys(seed: int, row: NDArray[np.int64], column: NDArray[np.int64]) -
     return mix(mix(start + row.astype(np.uint64)) + column.astype(np.uint64))
 
 
+@compiled
 def uniform(keys: Keys, purpose: int) -> Floats:
     """Draws from [0, 1), one per key; another purpose gives another, independent draw."""
     draws: Floats = mix(keys ^ mix(np.array([purpose], dtype=np.uint64))) / np.float64(2.0**64)

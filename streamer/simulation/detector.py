@@ -12,7 +12,8 @@ FULL_SCALE = 65_535
 
 def count_photons(expected: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.uint16]:
     """Counting detector (the avalanche photodiode of a STED): Poisson, [y, x], saturating at 16 bit."""
-    return np.minimum(rng.poisson(expected), FULL_SCALE).astype(np.uint16)
+    photons = rng.poisson(expected)
+    return np.minimum(photons, FULL_SCALE, out=photons).astype(np.uint16)
 
 
 def camera_grey_levels(

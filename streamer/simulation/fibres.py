@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from streamer.metrics.compiled import compiled
 from streamer.simulation.canvas import Points
 
 #: Distance of neighbouring points on a fibre: finer than any pixel used here.
@@ -54,14 +55,9 @@ def worm_like(
 
 def normals(points: Points, fibre: NDArray[np.int64]) -> Points:
     """[n, 2] unit vectors across each fibre, from each point's neighbours on it."""
-    along = np.zeros_like(points)
-    same = np.flatnonzero(fibre[1:] == fibre[:-1])
-    step = points[same + 1] - points[same]
-    along[same] += step
-    along[same + 1] += step
-    across = np.stack([-along[:, 1], along[:, 0]], axis=1)
-    unit: Points = across / np.maximum(np.hypot(*across.T), 1e-9)[:, None]
-    return unit
+    across = _across(points, fibre)
+    across /= np.maximum(np.hypot(*across.T), 1e-9)[:, None]
+    return across
 
 
 def grain(rng: np.random.Generator, count: int, sigma_um: float) -> Values:
@@ -82,3 +78,17 @@ def _since(total: NDArray[np.float64], first: NDArray[np.int64], fibre: NDArray[
     """Running sums that start anew at every fibre."""
     since: Points = total - total[first][fibre]
     return since
+
+
+@compiled
+def _across(points: Points, fibre: NDArray[np.int64]) -> Points:
+    """[n, 2] vectors across each fibre, as long as the steps to its neighbours together."""
+    across = np.zeros((len(points), 2))
+    for point in range(len(points) - 1):
+        if fibre[point] == fibre[point + 1]:
+            down = points[point + 1, 0] - points[point, 0]
+            right = points[point + 1, 1] - points[point, 1]
+            for end in (point, point + 1):
+                across[end, 0] -= right
+                across[end, 1] += down
+    return across

@@ -40,6 +40,15 @@ class Tubules:
     radius_um: NDArray[np.float64]
     brightness: NDArray[np.float64]
 
+    def only(self, kept: NDArray[np.bool_]) -> Tubules:
+        """The pieces that are `kept` [n]."""
+        return Tubules(
+            start=self.start[kept],
+            end=self.end[kept],
+            radius_um=self.radius_um[kept],
+            brightness=self.brightness[kept],
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheets:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
@@ -12,6 +14,8 @@ from streamer.simulation.settings import SceneSettings
 FWHM_PER_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
 #: Standard deviation of the light from above and below the plane (about 1 um out of focus).
 OUT_OF_FOCUS_UM = 0.6
+#: Blurs that are kept, as a specimen's frames share them: a sharp one and a hazy one, of two specimens.
+BLURS = 4
 
 
 def sted_fwhm_nm(settings: SceneSettings, depletion_mw: float, focus_um: float = 0.0) -> float:
@@ -40,14 +44,13 @@ def image_of(
     # Volume of the PSF in pixels; defocus widens it and keeps its light, then the pinhole takes its share.
     volume = 2.0 * np.pi * in_focus_px**2
     kept = 1.0 / (1.0 + (focus_um / settings.axial_um) ** 2)
-    sharp = fft.irfft2(spectrum * _gaussian(emitters.shape, sigma_px, volume * kept), emitters.shape)
+    sharp = _imaged(spectrum * _gaussian(emitters.shape, sigma_px, volume * kept), emitters.shape)
     haze_px = OUT_OF_FOCUS_UM * 1000 / settings.pixel_nm
-    away = fft.irfft2(
-        spectrum * _gaussian(emitters.shape, haze_px, volume * settings.out_of_focus), emitters.shape
-    )
+    spectrum *= _gaussian(emitters.shape, haze_px, volume * settings.out_of_focus)
+    background = _imaged(spectrum, emitters.shape)
     sheet_emitters = 2.0 * settings.labels_per_um2 * (settings.pixel_nm / 1000) ** 2
-    background = np.maximum(away, 0.0) + np.float32(settings.haze * sheet_emitters * volume)
-    return np.maximum(sharp, 0.0), background
+    background += np.float32(settings.haze * sheet_emitters * volume)
+    return sharp, background
 
 
 def stack_of(
@@ -85,14 +88,23 @@ def stack_of(
         others = sum(
             spectra[level] * blurs[abs(level - plane)] for level in range(len(levels)) if level != plane
         )
-        sharp.append(fft.irfft2(spectra[plane] * blurs[0], shape))
-        rest.append(fft.irfft2(others, shape) if len(levels) > 1 else np.zeros(shape, np.float32))
-    return np.maximum(np.stack(sharp), 0.0), np.maximum(np.stack(rest), 0.0)
+        sharp.append(_imaged(spectra[plane] * blurs[0], shape))
+        rest.append(_imaged(others, shape) if len(levels) > 1 else np.zeros(shape, np.float32))
+    return np.stack(sharp), np.stack(rest)
 
 
+def _imaged(spectrum: NDArray[np.complex64], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """The image [y, x] of a half-plane spectrum, which is overwritten; light is never negative."""
+    image: NDArray[np.float32] = fft.irfft2(spectrum, shape, overwrite_x=True)
+    return np.maximum(image, 0.0, out=image)
+
+
+@lru_cache(maxsize=BLURS)
 def _gaussian(shape: tuple[int, ...], sigma_px: float, volume: float) -> NDArray[np.float32]:
-    """Half-plane Fourier transform of a Gaussian of a given volume."""
+    """Half-plane Fourier transform of a Gaussian of a given volume; shared, so not to be written to."""
     decay = -2.0 * (np.pi * sigma_px) ** 2
     vertical = np.exp(decay * fft.fftfreq(shape[0]) ** 2)
     horizontal = np.exp(decay * fft.rfftfreq(shape[1]) ** 2)
-    return (volume * np.outer(vertical, horizontal)).astype(np.float32)
+    blur = (volume * np.outer(vertical, horizontal)).astype(np.float32)
+    blur.setflags(write=False)
+    return blur

@@ -94,7 +94,9 @@ class Scene:
         emitters, labels = self.emitters(time_s)
         sharp, blurred = image_of(emitters, settings, light.depletion_mw, focus_um)
         photons = self.photons_per_emitter(light)
-        return photons * self.crop(sharp), photons * self.crop(blurred) + dark, self.crop(labels)
+        background = photons * self.crop(blurred)
+        background += dark
+        return photons * self.crop(sharp), background, self.crop(labels)
 
     def photons_per_emitter(self, light: Light) -> np.float32:
         """Expected photons of one fluorophore in the centre of the beam, as bleached as the scene is."""

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
+from streamer.metrics.compiled import compiled
 from streamer.simulation import render
 from streamer.simulation.canvas import Canvas, Emitters, Labels, Points
-from streamer.simulation.network import Network
+from streamer.simulation.network import Network, Tubules
 from streamer.simulation.settings import SceneSettings
 
 #: Length over which the sheets' texture repeats, in pixels.
@@ -30,25 +31,47 @@ class Reticulum:
             return canvas.to_pixels(self._network.cell.warp(points, time_s))
 
         tubules, sheets = self._network.at(time_s)
+        tubules = self._in_view(tubules, canvas, time_s)
         membrane, in_tubule = render.tubule_maps(tubules, to_pixels, canvas.pixel_um, canvas.shape_yx)
         cover = render.sheet_map(sheets, to_pixels, canvas.pixel_um, canvas.shape_yx)
-        # A sheet is two membranes, seen from above.
-        emitters = membrane + 2.0 * cover * self._sheet_density(canvas, time_s)
-        emitters *= np.float32(self._settings.labels_per_um2 * canvas.pixel_um**2)
-        labels = np.where(cover > 0.5, render.SHEET, in_tubule.astype(np.uint8) * render.TUBULE)
-        return emitters, labels.astype(np.uint8)
+        per_pixel = np.float32(self._settings.labels_per_um2 * canvas.pixel_um**2)
+        first = self._texture_place(time_s)
+        labels = in_tubule * np.uint8(render.TUBULE)
+        labels[cover > 0.5] = render.SHEET
+        return _emitters(membrane, cover, self._texture, first, per_pixel), labels
 
-    def _sheet_density(self, canvas: Canvas, time_s: float) -> NDArray[np.float32]:
-        """The sheets' texture where the specimen has carried it, on the padded field."""
+    def _in_view(self, tubules: Tubules, canvas: Canvas, time_s: float) -> Tubules:
+        """Those that may reach onto the padded field; half of the network lies beyond it."""
+        cell = self._network.cell
+        reach = cell.bent_um + tubules.radius_um.max(initial=0.0) + canvas.pixel_um
+        corner = -canvas.corner_px * canvas.pixel_um - cell.drift_um(time_s)
+        opposite = corner + np.array(canvas.shape_yx) * canvas.pixel_um
+        low, high = np.minimum(tubules.start, tubules.end), np.maximum(tubules.start, tubules.end)
+        return tubules.only(((high > corner - reach) & (low < opposite + reach)).all(axis=1))
+
+    def _texture_place(self, time_s: float) -> tuple[int, int]:
+        """Row and column of the sheets' texture on the padded field's first pixel."""
         settings = self._settings
         shift_um = self._network.cell.drift_um(time_s) + settings.rearrangement_nm_per_s * 1e-3 * np.sin(
             0.2 * time_s + np.array([0.0, 1.0])
         )
-        rows, columns = (
-            (np.arange(size) - round(shift)) % TEXTURE_PX
-            for size, shift in zip(canvas.shape_yx, shift_um * 1000 / settings.pixel_nm, strict=True)
-        )
-        return self._texture[np.ix_(rows, columns)]
+        row, column = (-round(shift) % TEXTURE_PX for shift in shift_um * 1000 / settings.pixel_nm)
+        return row, column
+
+
+@compiled
+def _emitters(
+    membrane: Emitters, cover: Emitters, texture: Emitters, first: tuple[int, int], per_pixel: np.float32
+) -> Emitters:
+    """[y, x] fluorophores of tubules and of sheets, which are two membranes, seen from above."""
+    height, width = membrane.shape
+    emitters = np.empty((height, width), np.float32)
+    for row in range(height):
+        folds = texture[(first[0] + row) % TEXTURE_PX]
+        for column in range(width):
+            sheets = np.float32(2.0) * cover[row, column] * folds[(first[1] + column) % TEXTURE_PX]
+            emitters[row, column] = (membrane[row, column] + sheets) * per_pixel
+    return emitters
 
 
 def _sheet_texture(settings: SceneSettings) -> NDArray[np.float32]:
