@@ -21,8 +21,9 @@ ORACLE = (
     "interval by bootstrap over runs."
 )
 HARD = (
-    "Haze is light from out of focus. The camera's read noise is 13 electrons in a box, where structure "
-    "gives 24 to 33 photons at the start. The floor is of all light. These runs are in no other number."
+    "Haze is light from out of focus. The camera's read noise is 5 electrons in a box, where structure "
+    "gives 24 to 33 photons at the start; with 13, as of most cameras, the network itself fails. The "
+    "floor is of all light. These runs are in no other number."
 )
 ABLATION = (
     "What would stop the run, were only this guard, or the two rules of Rahm et al., allowed to ask for it: "
