@@ -233,7 +233,11 @@ def test_running_needs_a_card(package: ModelPackage) -> None:
 
 
 @without_a_card
-@pytest.mark.parametrize("spoil", [bytes, lambda plan: plan[:1000], lambda plan: b"x" * 1000], ids=str)
+@pytest.mark.parametrize(
+    "spoil",
+    [bytes, lambda plan: plan[:1000], lambda plan: b"x" * 1000],
+    ids=["empty", "cut off", "another file"],
+)
 def test_a_plan_that_does_not_load_is_one_line(
     trt: Any, package: ModelPackage, tmp_path: Path, spoil: Callable[[bytes], bytes]
 ) -> None:
