@@ -11,9 +11,7 @@ in which all four classes occur.
 from __future__ import annotations
 
 import json
-import os
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -25,9 +23,9 @@ import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
-from bench.measure import machine, percentiles, ratio
+from bench.engines_page import ROUNDING, ernet_limits, ernet_sheet
+from bench.measure import begun, percentiles, ratio
 from bench.turns import Image, Ready, Runner, running
 from streamer.engines import Precision
 from streamer.engines.cpu import usable_cores
@@ -35,10 +33,8 @@ from streamer.errors import EngineError, StreamerError
 from streamer.networks.ernet_input import ernet_input
 
 CONSOLE = Console(stderr=True)
-#: How many times faster than the published formulation ours is asked to be.
-ASKED = 10.0
-#: Two classes whose probabilities are no further apart are equal but for the rounding of float32.
-ROUNDING = 1e-5
+#: Fewer frames, or smaller ones, show that it works and measure nothing.
+FULL_REPEATS, FULL_PX = 10, 600
 SEED = 0
 PUBLISHED = "published, torch eager"
 
@@ -162,31 +158,6 @@ def _row(name: str, runner: Runner, expected: Image, base: Sequence[float]) -> R
     )
 
 
-def table(rows: Sequence[Row], title: str) -> Table:
-    """The rows as they are printed."""
-    shown = Table(title=title, caption="faster: mean of the first row over this one's, 95 % over rounds")
-    shown.add_column("contender")
-    names = list(rows[0].ms)[1:]
-    for heading in (
-        "threads",
-        *(f"{name} ms" for name in names),
-        "faster",
-        "labels that differ",
-        "difference",
-    ):
-        shown.add_column(heading, justify="right")
-    for row in rows:
-        faster = f"{row.faster['ratio']:.1f}x ({row.faster['low']:.1f}-{row.faster['high']:.1f})"
-        times = (f"{row.ms[name]:.0f}" for name in names)
-        labels = f"{row.labels_differ} of {row.pixels}"
-        if row.labels_differ and row.closest <= ROUNDING:
-            labels += " (ties)"
-        shown.add_row(
-            row.contender, str(row.threads), *times, faster, labels, f"{row.largest_difference:.1e}"
-        )
-    return shown
-
-
 def main(
     shape: Annotated[tuple[int, int], typer.Option(help="Height and width, even.")] = (600, 600),
     repeats: Annotated[int, typer.Option(help="Frames per contender.", min=1)] = 12,
@@ -194,7 +165,13 @@ def main(
     json_path: Annotated[Path | None, typer.Option("--json", help="Write the numbers here, too.")] = None,
 ) -> None:
     """Print the table; exit 1 where an f32 engine of ours draws another label than by a tie."""
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    report: dict[str, Any] = {
+        **begun(),
+        "shape_yx": shape,
+        "repeats": repeats,
+        "quick": repeats < FULL_REPEATS or min(shape) < FULL_PX,
+        "weights": "random",
+    }
     try:
         with tempfile.TemporaryDirectory() as scratch:
             package = write_random(Path(scratch) / "ernet")
@@ -202,22 +179,10 @@ def main(
     except StreamerError as error:
         CONSOLE.print(f"error: {error}", style="red")
         raise typer.Exit(error.exit_code) from None
-    best = max(row.faster["ratio"] for row in rows if row.contender.endswith("f32"))
-    Console(width=max(Console().width, 130)).print(
-        table(rows, f"ERnet {shape[0]}x{shape[1]}, n = {repeats}, load before {load}")
-    )
-    CONSOLE.print(f"ours in f32: {best:.1f}x the published formulation (asked: {ASKED:.0f}x)")
+    report["rows"] = [asdict(row) for row in rows]
+    ernet_sheet(report).show("ERnet")
+    ernet_limits(report).show("asked")
     if json_path is not None:
-        report: dict[str, Any] = {
-            "date": time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime()),
-            "shape_yx": shape,
-            "repeats": repeats,
-            "weights": "random",
-            "asked": ASKED,
-            "load_before": load,
-            "machine": machine(),
-            "rows": [asdict(row) for row in rows],
-        }
         json_path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     strays = [row.contender for row in rows if row.contender.endswith("f32") and row.closest > ROUNDING]
     if strays:

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from openvino import opset13 as ops
 from rich.console import Console
 
-from bench.measure import machine, ratio
+from bench.frames_page import AGREEMENT, flow_sheets
+from bench.measure import begun, ratio
 from streamer.engines import relative_rms
 from streamer.package import ModelPackage, load_package
 
@@ -31,8 +32,8 @@ BATCHES = (1, 2, 3, 4)
 #: Precisions as OpenVINO calls them.
 WORDS = {"f32": "FP32", "bf16": "BF16"}
 MEAN_PHOTONS = 0.3
-#: Fewer rounds show that it works and measure nothing.
-FULL_REPEATS = 20
+#: Fewer rounds, or smaller frames, show that it works and measure nothing.
+FULL_REPEATS, FULL_PX = 20, 600
 
 Image = NDArray[np.float32]
 Call = Callable[[Image], Any]
@@ -123,6 +124,13 @@ def main(
     precisions: Annotated[str, typer.Option(help="Those that the processor has are measured.")] = "f32,bf16",
 ) -> None:
     """Measure both questions."""
+    report: dict[str, Any] = {
+        **begun(),
+        "shape": shape,
+        "repeats": repeats,
+        "threads": threads,
+        "quick": repeats < FULL_REPEATS or min(shape) < FULL_PX,
+    }
     packages = {"denoiser": load_package(denoiser), "segmenter": load_package(segmenter)}
     rng = np.random.default_rng(0)
     frames = rng.poisson(MEAN_PHOTONS, (max(BATCHES), 1, *shape)).astype(np.float32)
@@ -147,14 +155,14 @@ def main(
         taken = interleaved({name: (call, frames[:1]) for name, call in pair.items()}, repeats)
         apart, one = (call(frames[:1]) for call in pair.values())
         found[f"both {precision}"] = against(taken, "apart") | {
-            "agreement": {
+            AGREEMENT: {
                 "relative_rms": relative_rms(one[0], apart[0]),
                 "equal_classes": float((one[1].reshape(shape) == apart[1].reshape(shape)).mean()),
             }
         }
-        CONSOLE.print(found)
-    settings = {"shape": shape, "repeats": repeats, "threads": threads, "quick": repeats < FULL_REPEATS}
-    report = settings | {"machine": machine(), "found": found}
+    report["found"] = found
+    for sheet in flow_sheets(report):
+        sheet.show("flow")
     out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 

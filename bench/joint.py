@@ -26,7 +26,8 @@ import typer
 from numpy.typing import NDArray
 from rich.console import Console
 
-from bench.measure import machine
+from bench.frames_page import SINGLE, joint_sheet
+from bench.measure import begun
 from streamer.core import Calibration, Frame, Result
 from streamer.engines import Precision
 from streamer.metrics import ssim
@@ -41,7 +42,7 @@ EVERY = (1, 2, 4, 8)
 LOW_DOSE_BOX_SUM = 28.0
 SEED = 4243
 #: Less than this shows that it works and measures nothing.
-FULL_ROUNDS, FULL_MOVIES, FULL_PX = 5, 4, 600
+FULL_ROUNDS, FULL_MOVIES, FULL_PX, FULL_SHAPE = 5, 4, 600, (1200, 1200)
 
 Image = NDArray[np.float32]
 Parts = tuple[Frame, ...]
@@ -178,20 +179,6 @@ def quality(
     }
 
 
-def table(times: dict[str, Any], judged: dict[str, Any]) -> str:
-    """Markdown."""
-    lines = [
-        "| way | ms per frame | ms of a segmented frame | PSNR dB | SSIM | labels agree (IoU) |",
-        "|---|---|---|---|---|---|",
-    ]
-    for name, taken in times.items():
-        of = judged[name]
-        both = [" / ".join(f"{each[key]:g}" for each in of["channels"]) for key in ("psnr_db", "ssim")]
-        cells = [name, f"{taken['ms']:.0f}", f"{taken['worst_ms']:.0f}", *both, f"{of['label_iou']:g}"]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
 def ways_of(
     joint: ModelPackage, single: ModelPackage, segmenter: ModelPackage, precision: Precision, threads: int
 ) -> dict[str, Way]:
@@ -201,7 +188,7 @@ def ways_of(
         for package in (joint, single, segmenter)
     )
     ways = {f"joint, k = {every}": way_of(both, draws, every) for every in EVERY}
-    return {"two single passes, k = 1": way_of(one, draws, 1), **ways}
+    return {SINGLE: way_of(one, draws, 1), **ways}
 
 
 def main(
@@ -210,7 +197,7 @@ def main(
     single: Annotated[str, typer.Option(help="Denoiser of single channels.")] = "er-denoise-live",
     segmenter: Annotated[str, typer.Option(help="Segmenter.")] = "er-segment-live",
     structures: Annotated[str, typer.Option(help="Of the two channels, with a comma.")] = "er,er",
-    shape: Annotated[tuple[int, int], typer.Option(help="Of one channel, for the times.")] = (1200, 1200),
+    shape: Annotated[tuple[int, int], typer.Option(help="Of one channel, for the times.")] = FULL_SHAPE,
     size: Annotated[int, typer.Option(min=96, help="Pixels a side, for the quality.")] = FULL_PX,
     movies: Annotated[int, typer.Option(min=1, help="Specimens.")] = FULL_MOVIES,
     interval_s: Annotated[float, typer.Option(min=0.001, help="Seconds from frame to frame.")] = 0.1,
@@ -219,14 +206,16 @@ def main(
     threads: Annotated[int, typer.Option(min=1)] = 2,
 ) -> None:
     """Measure and print the table."""
+    started = begun()
     packages = [load_package(name) for name in (model, single, segmenter)]
     chosen: Precision = "bf16" if precision == "bf16" else "f32"
     kinds = structures.split(",")
     seen = [movie(kinds, number, size, max(EVERY), interval_s) for number in range(movies)]
     judged = quality(ways_of(*packages, chosen, threads), seen, "joint, k = 1")
     times = timed(ways_of(*packages, chosen, threads), shape, rounds)
-    report = {
-        "quick": rounds < FULL_ROUNDS or movies < FULL_MOVIES or size < FULL_PX,
+    smaller = size < FULL_PX or min(shape) < min(FULL_SHAPE)
+    report = started | {
+        "quick": rounds < FULL_ROUNDS or movies < FULL_MOVIES or smaller,
         "packages": [package.id for package in packages],
         "settings": {
             "structures": kinds,
@@ -238,12 +227,11 @@ def main(
             "precision": chosen,
             "threads": threads,
         },
-        "machine": machine(),
         "times": times,
         "quality": judged,
     }
     json_.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    print(table(times, judged))
+    joint_sheet(report).show("two channels of large frames")
 
 
 if __name__ == "__main__":

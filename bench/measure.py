@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import platform
+import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +24,19 @@ PERCENTILES = {"p50": 1, "p90": 10, "p95": 20, "p99": 100, "p99.9": 1000}
 #: Instructions that decide how fast networks run, as Linux names them.
 FLAGS = ("amx_bf16", "amx_int8", "avx512_bf16", "avx512f", "avx2")
 BOOTSTRAP_DRAWS = 10_000
-ENGINE_PACKAGES = ("pycromanager", "pymmcore", "pymmcore-plus", "mm-test-adapters", "pyzmq", "psutil")
+ENGINE_PACKAGES = (
+    "pycromanager",
+    "pymmcore",
+    "pymmcore-plus",
+    "mm-test-adapters",
+    "pyzmq",
+    "psutil",
+    "onnxruntime",
+)
+#: oneDNN's own switch: the widest instructions that OpenVINO and PyTorch may use.
+ISA_LIMIT = "ONEDNN_MAX_CPU_ISA"
+#: Variables that change what a run costs; a command is stated with those that were set.
+VARIABLES = (ISA_LIMIT, "OMP_NUM_THREADS")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +131,24 @@ def machine() -> dict[str, Any]:
         "system": platform.platform(),
         "versions": versions() | {name: _version(name) for name in ENGINE_PACKAGES},
     }
+
+
+def begun() -> dict[str, Any]:
+    """When, by which command, where and under which load a measurement begins; `amx`: whether it has AMX."""
+    found = machine()
+    return {
+        "command": _command(),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "load_before": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        "machine": found,
+        "amx": bool((found["flags"] or {}).get("amx_bf16")) and ISA_LIMIT not in os.environ,
+    }
+
+
+def _command() -> str:
+    """What was typed, with the variables that matter."""
+    given = [f"{name}={os.environ[name]}" for name in VARIABLES if name in os.environ]
+    return shlex.join([*given, "python", "-m", f"bench.{Path(sys.argv[0]).stem}", *sys.argv[1:]])
 
 
 def _flags() -> dict[str, bool] | None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from bench.engines_page import engines, ernet, roofline
+from bench.frames_page import flow, joint
+from bench.tables import NOT_REACHED, REACHED, machine_in_words, stated_of
 from streamer.apps.bench.markdown import in_markdown
 from streamer.apps.bench.report import BenchReport
 
@@ -20,17 +23,53 @@ KILLS = """\
 `python -m bench.kills` kills the processor at random moments of one acquisition. Asked: exposed = sent =
 unique recorded, nothing lost, nothing twice, raw pixels those that the camera exposed:"""
 NOT_MEASURED = "Not measured yet: `{command}`."
+#: What a report becomes.
+Section = Callable[[Mapping[str, Any]], str]
+#: Results files with a section of their own, and the command that fills them, but for the file.
+STUDIES: Mapping[str, tuple[Section, str]] = {
+    "roofline": (roofline, "roofline --published --ernet --json"),
+    "ernet": (ernet, "ernet --json"),
+    "joint": (joint, "joint --model FOLDER --json"),
+    "flow": (flow, "flow --threads 2 --out"),
+}
+#: Runs of `bench.engines` that the page waits for; others that lie beside them are shown, too.
+ENGINES = {
+    "engines-er-denoise-live": "engines --model er-denoise-live --json",
+    "engines-er-segment-live": "engines --model er-segment-live --json",
+    "engines-unet-rcan": "engines --published --shape 600 600 --repeats 10 --json",
+}
 SIGNS = {"most": "<=", "least": ">="}
 
 
 def page(results: Path = RESULTS) -> str:
     """The page as the template and the results make it."""
     text = TEMPLATE.read_text(encoding="utf-8")
-    for name, section in SECTIONS.items():
-        file = results / f"{name}.json"
-        said = section(json.loads(file.read_text(encoding="utf-8")) if file.exists() else None)
-        text = text.replace(f"<!-- {name} -->", said)
+    said = {name: section(_report(results, name)) for name, section in SECTIONS.items()}
+    said |= {name: _study(results, name, *study) for name, study in STUDIES.items()}
+    said["engines"] = _engines(results)
+    for name, words in said.items():
+        text = text.replace(f"<!-- {name} -->", words)
     return text
+
+
+def _report(results: Path, name: str) -> dict[str, Any] | None:
+    file = results / f"{name}.json"
+    report: dict[str, Any] | None = json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+    return report
+
+
+def _study(results: Path, name: str, section: Section, command: str) -> str:
+    """The section of one results file, or what fills it."""
+    report = _report(results, name)
+    whole = f"python -m bench.{command} bench/results/{name}.json"
+    return section(report) if report else NOT_MEASURED.format(command=whole)
+
+
+def _engines(results: Path) -> str:
+    """Every run of `bench.engines` that is there or waited for."""
+    there = {file.stem: "engines --json" for file in results.glob("engines-*.json")}
+    commands = there | ENGINES
+    return "\n\n".join(_study(results, name, engines, commands[name]) for name in sorted(commands))
 
 
 def acquisition(parts: Mapping[str, Any] | None, bench: str = "acquisition") -> str:
@@ -58,7 +97,7 @@ def kills(report: Mapping[str, Any] | None) -> str:
         return NOT_MEASURED.format(command="python -m bench.kills > bench/results/kills.json")
     complete = report["exposed"] == report["sent"] == report["unique_recorded"] == report["acknowledged"]
     clean = report["raw_equals_exposed"] and not report["recorded_twice"] and not report["lost"]
-    stated = ["", f"{_machine(report['machine'])}."] if "machine" in report else []
+    stated = ["", f"{machine_in_words(report['machine'])}."] if "machine" in report else []
     counts = {name: count for name, count in report.items() if name != "machine"}
     rows = [f"| {name.replace('_', ' ')} | {_number(count)} |" for name, count in counts.items()]
     return "\n".join(
@@ -76,25 +115,12 @@ def reached(row: Mapping[str, Any]) -> bool | None:
 
 
 def _part(name: str, part: Mapping[str, Any], bench: str) -> str:
-    quick = " **A quick run: no measurement.**" if part["quick"] else ""
-    load = "unknown" if part["load_before"] is None else f"{part['load_before']:.2f}"
-    stated = (
-        f"`python -m bench.{bench} --only {name}`, {part['date']}, load before {load}; "
-        f"{_machine(part['machine'])}.{quick}"
-    )
+    stated = f"`python -m bench.{bench} --only {name}`, {stated_of(part)}"
     tables = [
         "\n".join(_table(list(rows)))
         for _, rows in groupby(part["rows"], key=lambda row: list(row["figures"]))
     ]
     return "\n\n".join([f"### {part['title']}", part["method"], *tables, stated])
-
-
-def _machine(machine: Mapping[str, Any]) -> str:
-    amx = "with" if (machine["flags"] or {}).get("amx_bf16") else "without"
-    return (
-        f"{machine['cpu']}, {machine['physical_cores']} cores, {machine['instruction_set']}, {amx} AMX, "
-        f"{machine['ram_gb']} GB, {machine['system']}, Python {machine['versions']['python']}"
-    )
 
 
 def _table(rows: list[Mapping[str, Any]]) -> Iterator[str]:
@@ -121,7 +147,7 @@ def _said_of(row: Mapping[str, Any]) -> str:
 
 
 def _verdict(is_reached: bool) -> str:
-    return "reached" if is_reached else "**not reached**"
+    return REACHED if is_reached else f"**{NOT_REACHED}**"
 
 
 def _number(value: object) -> str:
@@ -132,7 +158,7 @@ def _number(value: object) -> str:
     return str(value)
 
 
-SECTIONS = {
+SECTIONS: Mapping[str, Callable[[Any], str]] = {
     "bench": frames,
     "bench-gpu": frames,
     "acquisition": acquisition,

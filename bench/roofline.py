@@ -10,7 +10,6 @@ median. Run it on a quiet machine.
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,9 +22,9 @@ import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
-from bench.measure import machine, percentiles
+from bench.engines_page import roofline_limits, roofline_sheet
+from bench.measure import begun, percentiles
 from bench.peaks import Peak, peaks
 from bench.work import Work, work_of
 from streamer.engines import Engine, Precision
@@ -39,6 +38,8 @@ MEAN_PHOTONS = 0.3
 PRECISIONS: tuple[Precision, ...] = ("f32", "bf16")
 BYTES: Mapping[Precision, int] = {"f32": 4, "bf16": 2}
 COPY = "copy"
+#: Fewer rounds, or smaller frames, show that it works and measure nothing.
+FULL_REPEATS, FULL_PX = 10, 600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,8 @@ class Row:
     """A model at one precision under OpenVINO.
 
     Attributes:
+        kind: "denoiser" or "segmenter", None where the package does not tell.
+        channels: that its first convolution makes.
         ms: n, percentiles as far as n carries them, and the largest.
         gflop, megabytes: of one frame, as `bench.work` counts them.
         gflop_per_s: reached at the median.
@@ -57,6 +60,8 @@ class Row:
     """
 
     model: str
+    kind: str | None
+    channels: int
     precision: Precision
     threads: int
     parameters: int
@@ -71,7 +76,14 @@ class Row:
     bound: str
 
 
-def row(model: str, work: Work, engine: Engine, times_ms: Sequence[float], best: Mapping[str, float]) -> Row:
+def row(
+    model: str,
+    kind: str | None,
+    work: Work,
+    engine: Engine,
+    times_ms: Sequence[float],
+    best: Mapping[str, float],
+) -> Row:
     """What a model reached against the best of each peak, FLOP or bytes per second by name."""
     precision = engine.key.precision
     matmul = max(rate for name, rate in best.items() if name.endswith(f"matmul {precision}"))
@@ -80,6 +92,8 @@ def row(model: str, work: Work, engine: Engine, times_ms: Sequence[float], best:
     reached = work.flop / (float(np.median(times_ms)) / 1e3)
     return Row(
         model=model,
+        kind=kind,
+        channels=work.channels,
         precision=precision,
         threads=engine.key.threads,
         parameters=work.parameters,
@@ -117,7 +131,9 @@ def measure(
             taken.append(1e3 * (time.perf_counter() - begun))
     works = {name: _work(package, shape) for name, package in packages.items()}
     found = zip(engines, times, strict=True)
-    return best, [row(name, works[name], engine, taken, best) for (name, engine, _), taken in found]
+    return best, [
+        row(name, packages[name].kind, works[name], engine, taken, best) for (name, engine, _), taken in found
+    ]
 
 
 def _engines(
@@ -163,41 +179,6 @@ def chosen(models: Sequence[str], published: bool, ernet: bool) -> Iterator[dict
         yield named
 
 
-def table(best: Mapping[str, float], rows: Sequence[Row], title: str) -> Table:
-    """Models as they are printed; the caption states the peaks."""
-    stated = ", ".join(
-        f"{name} {rate / 1e9:.0f} {'GB/s' if name == COPY else 'GFLOP/s'}" for name, rate in best.items()
-    )
-    shown = Table(title=title, caption=f"best of each peak: {stated}")
-    shown.add_column("model")
-    for heading in (
-        "precision",
-        "p50 ms",
-        "GFLOP",
-        "MB",
-        "GFLOP/s",
-        "of matmul",
-        "of the peak",
-        "attainable",
-        "bound",
-    ):
-        shown.add_column(heading, justify="right")
-    for found in rows:
-        shown.add_row(
-            found.model,
-            found.precision,
-            f"{found.ms['p50']:.1f}",
-            f"{found.gflop:.1f}",
-            f"{found.megabytes:.0f}",
-            f"{found.gflop_per_s:.0f}",
-            f"{100 * found.share_of_matmul:.0f} %",
-            f"{100 * found.share_of_peak:.0f} %",
-            f"{found.attainable_gflop_per_s:.0f}",
-            found.bound,
-        )
-    return shown
-
-
 def main(
     model: Annotated[list[str] | None, typer.Option(help="Id or folder; all shipped ones without.")] = None,
     published: Annotated[
@@ -211,27 +192,23 @@ def main(
     json_path: Annotated[Path | None, typer.Option("--json", help="Write the numbers here, too.")] = None,
 ) -> None:
     """Print the table."""
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    used = threads or usable_cores()
+    report: dict[str, Any] = {
+        **begun(),
+        "shape_yx": shape,
+        "repeats": repeats,
+        "quick": quick or repeats < FULL_REPEATS or min(shape) < FULL_PX,
+        "threads": threads or usable_cores(),
+    }
     try:
         with chosen(model or [], published, ernet) as packages:
-            best, rows = measure(packages, shape, used, repeats, small=quick)
+            best, rows = measure(packages, shape, report["threads"], repeats, small=quick)
     except StreamerError as error:
         CONSOLE.print(f"error: {error}", style="red")
         raise typer.Exit(error.exit_code) from None
-    title = f"{shape[0]}x{shape[1]}, n = {repeats}, {used} threads, load before {load}"
-    Console(width=max(Console().width, 130)).print(table(best, rows, title))
+    report |= {"peaks_per_s": best, "rows": [asdict(found) for found in rows]}
+    roofline_sheet(report).show("roofline")
+    roofline_limits(report).show("asked")
     if json_path is not None:
-        report = {
-            "date": time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime()),
-            "quick": quick,
-            "repeats": repeats,
-            "threads": used,
-            "load_before": load,
-            "machine": machine(),
-            "peaks_per_s": best,
-            "rows": [asdict(found) for found in rows],
-        }
         json_path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 

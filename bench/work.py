@@ -25,11 +25,13 @@ class Work:
         values: that those layers read (input, weights) and write (output), if each passes its output on
             through memory. Times 4 bytes in f32, times 2 in bf16.
         parameters: of the network.
+        channels: that the first convolution makes; 0 where there is none.
     """
 
     flop: int
     values: int
     parameters: int
+    channels: int
 
     def intensity(self, value_bytes: int) -> float:
         """FLOP for each byte moved."""
@@ -78,4 +80,6 @@ def counted(network: nn.Module, frame: Tensor) -> Work:
     with torch.no_grad(), _Counter() as counter:
         network(frame)
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    return Work(flop=counter.flop, values=counter.values, parameters=parameters)
+    convolutions = (part for part in network.modules() if isinstance(part, nn.Conv2d))
+    channels = next((part.out_channels for part in convolutions), 0)
+    return Work(flop=counter.flop, values=counter.values, parameters=parameters, channels=channels)

@@ -15,6 +15,7 @@ from tiny_package import MakePackage
 
 from bench import engines
 from bench.engines import CONTENDERS, ONNX_RUNTIME, ORACLE, make
+from bench.engines_page import BF16, CHOSEN, FASTER
 from bench.published import write_published
 from bench.turns import Ready, Runner, running, serve, tails
 from streamer.errors import EngineError
@@ -56,6 +57,11 @@ def test_all_agree_with_the_oracle_and_say_their_threads(
     assert rows[0].contender == ORACLE.name
     assert "openvino f32" in [row.contender for row in rows]
     assert all(row.threads == 1 and row.relative_rms <= row.tolerance for row in rows)
+    assert {row.contender: row.key for row in rows}[CHOSEN]["precision"] in ("f32", "bf16")
+
+
+def test_the_page_asks_of_contenders_that_there_are() -> None:
+    assert {*FASTER, BF16, CHOSEN} < {contender.name for contender in CONTENDERS}
 
 
 def test_onnx_runtime_that_is_not_installed_is_named_with_its_cure(

@@ -10,6 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from bench import flow
+from bench.frames_page import flow as publish
 
 
 def test_one_graph_gives_what_two_give(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,3 +27,7 @@ def test_one_graph_gives_what_two_give(tmp_path: Path, monkeypatch: pytest.Monke
     assert both["agreement"]["relative_rms"] < 1e-5
     assert both["agreement"]["equal_classes"] > 0.999
     assert both["fused"]["median_ms"] > 0
+    said = publish(report)
+    assert "| networks | batch 1 | batch 2 |" in said
+    assert "| networks | apart | fused | relative RMS | equal classes |" in said
+    assert "A quick run" in said

@@ -12,6 +12,7 @@ from tiny_package import build_package_of_channels
 from typer.testing import CliRunner
 
 from bench import joint
+from bench.frames_page import joint as publish
 
 EMPTY, DRAWN = np.zeros((4, 4), np.uint8), np.ones((4, 4), np.uint8)
 
@@ -44,6 +45,7 @@ def test_the_table_has_a_row_for_each_way(tmp_path: Path) -> None:
     assert agreement[0] == 1.0
     assert agreement == sorted(agreement, reverse=True)
     assert agreement[-1] < 1.0
+    assert "| joint, k = 8 |" in publish(report)
     images = {json.dumps(report["quality"][f"joint, k = {k}"]["channels"]) for k in (1, 2, 4, 8)}
     assert len(images) == 1
-    assert result.stdout.count("\n| joint, k = ") == 4
+    assert result.stdout.count("joint, k = ") == 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.measure import keeping_up, machine, percentiles, ratio
+from bench.measure import begun, keeping_up, machine, percentiles, ratio
 
 
 @pytest.mark.parametrize(
@@ -69,3 +69,16 @@ def test_the_machine_is_named_with_its_cores_memory_and_versions() -> None:
     assert stated["physical_cores"] >= 1
     assert stated["ram_gb"] > 0
     assert {"python", "numpy", "pycromanager", "pymmcore"} <= stated["versions"].keys()
+
+
+def test_a_measurement_begins_with_its_command_date_and_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["/somewhere/bench/engines.py", "--model", "my model"])
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    stated = begun()
+    variables = "ONEDNN_MAX_CPU_ISA=AVX2 OMP_NUM_THREADS=1"
+    assert stated["command"] == f"{variables} python -m bench.engines --model 'my model'"
+    assert stated["date"].endswith("+00:00")
+    assert stated["machine"]["cpu"]
+    assert stated["amx"] is False  # whatever the processor has, it may not use it
+    assert "load_before" in stated

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from speed_reports import engines_report
 
 from bench.publish import PAGE, RESULTS, acquisition, kills, page
 
@@ -97,7 +98,16 @@ def test_a_run_with_kills_is_whole_or_not(change: dict[str, Any], verdict: str) 
 
 
 def test_what_is_not_measured_is_said_to_be_not_measured(tmp_path: Path) -> None:
-    assert page(tmp_path).count("Not measured yet") == 5
+    assert page(tmp_path).count("Not measured yet") == 12
+
+
+def test_every_run_of_the_engines_is_shown_in_order(tmp_path: Path) -> None:
+    for name in ("engines-of-mine", "engines-er-denoise-live"):
+        (tmp_path / f"{name}.json").write_text(json.dumps(engines_report(model=name)), encoding="utf-8")
+    text = page(tmp_path)
+    shown = [text.index(f"### engines-{name}, 608x608 px") for name in ("er-denoise-live", "of-mine")]
+    assert shown == sorted(shown)
+    assert text.count("python -m bench.engines --") == 2 + 2  # two that ran, two that are waited for
 
 
 def test_the_page_is_what_the_results_make() -> None:

@@ -44,7 +44,7 @@ def test_ernet_is_counted_as_by_hand() -> None:
 
 def test_the_published_unet_rcan_is_counted_per_pixel() -> None:
     small, large = (work_of({"name": "unet-rcan"}, 1, (size, size)) for size in (64, 128))
-    assert small.parameters == 16_684_337
+    assert (small.parameters, small.channels) == (16_684_337, 64)
     # 5.8 MFLOP a pixel, and beside that only the attention's two tiny layers an image.
     assert large.flop / 128**2 == pytest.approx(5.8e6, rel=0.02)
     assert large.flop == pytest.approx(4 * small.flop, rel=1e-4)
@@ -66,6 +66,7 @@ def test_the_short_form_prints_shares_of_measured_peaks(
     assert "er-segment-live" in capsys.readouterr().out
     report = json.loads((tmp_path / "roofline.json").read_text())
     assert report["quick"]
+    assert {(row["kind"], row["channels"]) for row in report["rows"]} == {("segmenter", 16)}
     assert {"copy", "torch matmul f32", "openvino matmul f32"} <= report["peaks_per_s"].keys()
     for row in report["rows"]:
         rates = {name: rate for name, rate in report["peaks_per_s"].items() if row["precision"] in name}

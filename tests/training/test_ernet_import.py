@@ -175,7 +175,6 @@ def test_the_bench_finds_equal_labels_in_f32(
             assert row.closest <= bench.ernet.ROUNDING
             assert row.labels_differ < 1e-3 * row.pixels
             assert row.largest_difference < 1e-4
-    assert bench.ernet.table(rows, "short form").row_count == len(rows)
 
 
 @pytest.mark.parametrize("value", [0, 7])
