@@ -18,8 +18,13 @@ from streamer.guards.shared import BOX
 
 #: Shares of the light to which the first frames are dimmed; below the least a straight line leads to none.
 SHARES = tuple(float(share) for share in np.sqrt(0.5) ** np.arange(1, 10))
-#: Bits of a random word, whose number of ones is close to normal.
+#: Bits of a random word, whose number of ones is close to normal; and that number for each quarter of one.
 _BITS = 64
+_ONES = (
+    np.unpackbits(np.arange(2**16, dtype=np.uint16).view(np.uint8))
+    .reshape(-1, 16)
+    .sum(axis=1, dtype=np.uint8)
+)
 
 
 def dimmed(halves: Tiles, share: float, seed: tuple[int, int], read_noise_e: float) -> Tiles:
@@ -31,8 +36,8 @@ def dimmed(halves: Tiles, share: float, seed: tuple[int, int], read_noise_e: flo
     """
     camera = 0.5 * (BOX * read_noise_e) ** 2
     missing = share * (1.0 - share) * np.maximum(halves, 0.0) + (1.0 - share**2) * camera
-    words = np.random.PCG64(seed).random_raw(halves.size).reshape(halves.shape)
-    ones = np.unpackbits(words.view(np.uint8).reshape(*halves.shape, 8), axis=-1).sum(axis=-1)
+    words = np.random.PCG64(seed).random_raw(halves.size)
+    ones = _ONES[words.view(np.uint16)].reshape(*halves.shape, 4).sum(axis=-1)
     normal = (ones - _BITS / 2) / np.sqrt(_BITS / 4)
     return np.asarray(share * halves + np.sqrt(missing) * normal)
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core import Calibration, Frame, Provisional, Result
+from streamer.metrics.planes import most_probable, reflected
 
 Image = NDArray[np.float32]
 #: A compiled network: float32 [1, c, y, x] to float32 [1, k, y, x].
@@ -109,9 +110,7 @@ def segment(denoised: Denoised, *, network_for: NetworkFor, size_multiple: int) 
 
 def classes(network_for: NetworkFor, image: Image, size_multiple: int) -> NDArray[np.uint8]:
     """[y, x] most probable class of every pixel of a denoised image."""
-    probabilities = infer(network_for, image[None], size_multiple)  # [class, y, x]
-    most_probable: NDArray[np.uint8] = probabilities.argmax(axis=0).astype(np.uint8)
-    return most_probable
+    return most_probable(infer(network_for, image[None], size_multiple))
 
 
 def padded_shape(shape: tuple[int, int], multiple: int) -> tuple[int, int]:
@@ -123,7 +122,6 @@ def padded_shape(shape: tuple[int, int], multiple: int) -> tuple[int, int]:
 def infer(network_for: NetworkFor, images: Image, multiple: int) -> Image:
     """[c, y, x] through a network, reflect-padded at the far edges; [k, y, x]."""
     _, y, x = images.shape
-    padded_y, padded_x = padded_shape((y, x), multiple)
-    padded = np.pad(images, ((0, 0), (0, padded_y - y), (0, padded_x - x)), mode="reflect")
-    output = network_for((padded_y, padded_x))(padded[None])
+    shape = padded_shape((y, x), multiple)
+    output = network_for(shape)(reflected(images, shape)[None])
     return output[0, :, :y, :x]
