@@ -30,10 +30,11 @@ INTERVAL_S, FULL_LENGTH = 4.6, 5480
 #: Something happens in one of so many frames, by seed, so that no schedule of the guards is favoured; in runs
 #: that all guards judge after the baselines of those that need one most, but for `agreement`.
 ONSETS, AFTER_LEARNING, AFTER_ALL_LEARNED = 8, 24, 40
-#: Height and width of the fields: small ones for what happens at once; larger ones for all guards; for
-#: bleaching and runs of full length about the smallest fields of Rahm et al., 7.5 x 10 um. In smaller ones
-#: half of the structure may wander out of view in seven hours, and the estimate of light wanders by a third.
-SMALL_PX, LARGE_PX, LONG_PX = 200, 300, 400
+#: Height and width of the fields: small ones for what happens at once; larger ones for all guards; for runs
+#: of full length about the smallest fields of Rahm et al., 7.5 x 10 um: in smaller ones half of the structure
+#: may wander out of view in seven hours, and the estimate of light wanders by a third. Bleaching is seen in
+#: these and in the fields that this software is made for.
+SMALL_PX, LARGE_PX, LONG_PX, FADE_PX = 200, 300, 400, 600
 #: Stage jump of `move`, pixels.
 JUMP_PX = 120
 #: Focus lost at once, um.
@@ -271,12 +272,14 @@ def _gone(tells: str, show: Callable[[Case, int, HardwareProfile], Shots]) -> Ca
     )
 
 
-def _faded(life: int, show: Callable[[Case, int, HardwareProfile], Shots], words: str) -> Case:
+def _faded(
+    life: int, show: Callable[[Case, int, HardwareProfile], Shots], words: str, size_px: int = FADE_PX
+) -> Case:
     return Case(
         tells=f"{words}, to the floor in {life:,} frames",
         show=show,
         frames=round(1.3 * life),
-        size_px=LONG_PX,
+        size_px=size_px,
         every_guard=False,
         onset=0,
         onsets=1,
@@ -305,7 +308,7 @@ CASES: Mapping[str, Case] = {
     "gone-shutter": _gone("the shutter falls shut", _shutter),
     "gone-detector": _gone("the detector counts no more", _detector),
     "gone-background": _gone("structure gone, stray light stays", _background),
-    **{f"small-{name}": replace(case, size_px=LARGE_PX) for name, case in _FADING.items()},
+    **{f"small-{name}": replace(case, size_px=LONG_PX) for name, case in _FADING.items()},
     # Judged by all guards.
     "all-healthy": Case(tells="nothing happens", show=_healthy, frames=600, onset=None, should="run"),
     "all-shutter": Case(tells="the shutter falls shut", show=_shutter, frames=60),
@@ -323,9 +326,9 @@ CASES: Mapping[str, Case] = {
     ),
     "long-healthy": _LONG,
     **_FADING,
-    "fade-haze-800": _faded(800, _fade_haze, "one exponential under haze 1.5 to 2 times as bright"),
+    "fade-haze-800": _faded(800, _fade_haze, "one exponential under haze 1.5 to 2 times as bright", LONG_PX),
     "fade-camera-800": replace(
-        _faded(800, _fade_camera, "one exponential on a camera with 0.5 electrons of read noise"),
+        _faded(800, _fade_camera, "one exponential on a camera with 0.5 electrons of read noise", LONG_PX),
         detector=CAMERA,
     ),
 }

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bench.guards_movies import CASES, FULL_LENGTH, LARGE_PX, LONG_PX, SMALL_PX, Case
+from bench.guards_movies import CASES, FADE_PX, FULL_LENGTH, LONG_PX, SMALL_PX, Case
 from bench.models_words import machine_words, markdown
 
 Results = Mapping[str, Any]
 
 #: Where the page of the guards holds what is made here.
 BEGIN, END = "<!-- study -->", "<!-- end of the study -->"
-SIDES = {"fading": LONG_PX, "fading_small": LARGE_PX, "fading_hard": LONG_PX}
+SIDES = {"fading": FADE_PX, "fading_small": LONG_PX, "fading_hard": LONG_PX}
 GOAL = "with one false stop they still show at most 5 %"
 ORACLE = (
     "The oracle stops where the prediction becomes no better than at the floor on the same specimen at the "

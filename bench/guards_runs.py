@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -22,6 +22,7 @@ from streamer.guards import Guard, judge
 from streamer.metrics import box_sum, ssim
 from streamer.package import ModelPackage
 from streamer.package.load import YAML_NAME
+from streamer.pipeline import Denoised
 from streamer.profile import load_profile
 from streamer.simulation import foreground_box_sum
 from streamer.simulation.detector import camera_grey_levels
@@ -121,9 +122,9 @@ class ByPhotons:
         self._states, verdicts = judge(self._guards, self._states, result)
         return verdicts
 
-    def look(self, counts: NDArray[np.uint16]) -> Result:
-        """What the networks make of an image."""
-        return self._stages.segment(self._stages.denoise(Frame(pixels=counts, seq=0)))
+    def look(self, counts: NDArray[np.uint16]) -> Denoised:
+        """What the denoiser makes of an image."""
+        return self._stages.denoise(Frame(pixels=counts, seq=0))
 
     def _learns(self) -> bool:
         return any(
@@ -142,7 +143,7 @@ def run(study: Study, name: str, case: Case, seed: int, films: Films | None = No
         marks = {round(share * case.life) for share in SAMPLED} if case.life else set()
         shots = case.show(case, seed, study.composer.profile)
         seen = (films or Films()).show(name, case, seed, shots, marks)
-        found = _by_photons(study, case, seed, seen, marks)
+        found = _by_photons(study, case, seed, seen)
     judged = None if case.every_guard else BY_PHOTONS
     return {
         "case": name,
@@ -156,9 +157,7 @@ def run(study: Study, name: str, case: Case, seed: int, films: Films | None = No
     }
 
 
-def _by_photons(
-    study: Study, case: Case, seed: int, seen: Iterator[Seen], marks: Collection[int]
-) -> dict[str, Any]:
+def _by_photons(study: Study, case: Case, seed: int, seen: Iterator[Seen]) -> dict[str, Any]:
     judged, statuses, samples = ByPhotons(study), Statuses(), Samples()
     curve: list[list[float]] = []
     forecast: Mapping[str, float] = {}
@@ -172,11 +171,10 @@ def _by_photons(
             curve.append([seq, round(measured, 2)])
         if case.life and seq == case.life // 2:
             forecast = dict(verdicts["bleaching"].values)
-        if seq + 1 in marks:
-            samples.previous = judged.look(counts).denoised
         if shot is not None:
             at_floor = _at_floor(judged, shot, floor, case.detector, np.random.default_rng((seed, seq, 71)))
-            samples.add(seq, shot, judged.look(counts), ssim_at_floor=at_floor)
+            looked = judged.look(counts)
+            samples.add(seq, shot, looked.photons, looked.image, ssim_at_floor=at_floor)
     kept = {"life": case.life, "forecast": forecast, "samples": samples.kept} if case.life else {}
     return {"guards": statuses.changes, "curve": curve, **kept}
 
@@ -189,7 +187,8 @@ def _all_guards(study: Study, case: Case, seed: int) -> dict[str, Any]:
         if stages.halves.due(result.frame):
             result = stages.halves(denoised, result)
         statuses.add(seq, stages.judge(result))
-        samples.add(seq, shot, result)
+        samples.add(seq, shot, result.photons, result.denoised)
+        samples.previous = result.denoised
     return {"guards": statuses.changes, "samples": samples.kept}
 
 
@@ -206,20 +205,19 @@ class Samples:
         self.kept: dict[str, list[Any]] = {}
         self.previous: Image | None = None
 
-    def add(self, seq: int, shot: Shot, seen: Result, **further: float | None) -> None:
-        """Compare one prediction; `previous` is that of the frame before."""
+    def add(self, seq: int, shot: Shot, photons: Image, denoised: Image, **further: float | None) -> None:
+        """Compare one prediction; `previous` is that of the frame before, where it is known."""
         box = foreground_box_sum(shot.expected, shot.labels)
         row = {
             "seq": seq,
-            "ssim": _alike(seen.denoised, shot.signal),
-            "signal_px": int(np.count_nonzero(box_sum(seen.photons) > SIGNAL_MIN)),
+            "ssim": _alike(denoised, shot.signal),
+            "signal_px": int(np.count_nonzero(box_sum(photons) > SIGNAL_MIN)),
             "box": round(box, 2) if np.isfinite(box) else None,
-            COLUMN: similarity_of(self.previous, seen.denoised),
+            COLUMN: similarity_of(self.previous, denoised),
             **further,
         }
         for name, value in row.items():
             self.kept.setdefault(name, []).append(value)
-        self.previous = seen.denoised
 
 
 def _alike(prediction: Image, truth: Image) -> float | None:
@@ -235,4 +233,4 @@ def _at_floor(
     share = np.float32(floor / foreground_box_sum(shot.expected, shot.labels))
     # Without read noise these are the photons.
     counts = camera_grey_levels(shot.expected * share, detector, rng)
-    return _alike(judged.look(counts).denoised, shot.signal * share)
+    return _alike(judged.look(counts).image, shot.signal * share)
