@@ -119,6 +119,7 @@ def onnx_runtime(package: ModelPackage, threads: int) -> tuple[Callable[[Image],
         raise EngineError("onnxruntime is not installed; pip install onnxruntime") from None
     if package.description.weights.onnx is None:
         raise EngineError(f"{package.id}: holds no ONNX weights; export them")
+    runtime.disable_telemetry_events()
     options = runtime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     session = runtime.InferenceSession(

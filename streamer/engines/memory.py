@@ -13,7 +13,15 @@ from streamer.errors import EngineError, MemoryShortError, StreamerError
 MALLOC_SETTINGS = {"M_MMAP_MAX": (-4, 0), "M_TRIM_THRESHOLD": (-1, 2**31 - 1), "M_ARENA_MAX": (-8, 1)}
 
 #: How runtimes say it.
-_SAID = ("out of memory", "outofmemory", "bad_alloc", "bad allocation", "cannot allocate memory")
+_SAID = (
+    "out of memory",
+    "outofmemory",
+    "bad_alloc",
+    "bad allocation",
+    "cannot allocate memory",
+    "failed to allocate",  # OpenVINO
+    "not enough memory",  # PyTorch on a processor
+)
 
 
 def is_of_memory(error: Exception) -> bool:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from streamer.engines.cpu import cpu_name, instruction_set
 from streamer.engines.key import EngineKey, Precision, require_shape
+from streamer.engines.memory import as_engine_error
 from streamer.errors import EngineError, PackageError
 from streamer.package import ModelPackage
 
@@ -32,7 +33,7 @@ class OpenVINOEngine:
         self.key = key
         self._request = compiled.create_infer_request()
         self._input = np.zeros(key.shape, dtype=np.float32)
-        self._request.set_input_tensor(_openvino().Tensor(self._input, shared_memory=True))
+        self._request.set_input_tensor(imported().Tensor(self._input, shared_memory=True))
 
     def __call__(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
         """[1, c, y, x] to a new [1, k, y, x]."""
@@ -56,7 +57,7 @@ def compile_openvino(
         EngineError: OpenVINO is missing, or cannot compile this model, shape or precision here.
         PackageError: the package holds no ONNX weights.
     """
-    core, device = _openvino().Core(), DEVICES[engine]
+    core, device = imported().Core(), DEVICES[engine]
     weights = package.description.weights.onnx
     if weights is None or weights.is_remote:
         raise PackageError(f"{package.id}: holds no ONNX weights, which OpenVINO needs; export them")
@@ -77,16 +78,17 @@ def compile_openvino(
         model.reshape(list(shape))  # a static shape is 1.2-1.35x faster than a dynamic one
         compiled = core.compile_model(model, device, _settings(device, precision, threads))
     except RuntimeError as error:
-        raise EngineError(
+        raise as_engine_error(
+            error,
             f"{package.id}: OpenVINO cannot compile it for {list(shape)} at {precision} "
-            f"({_problem(error)}); use another shape, precision or engine"
+            f"({_problem(error)}); use another shape, precision or engine",
         ) from None
     key = EngineKey(
         weights_sha256=hashlib.sha256(content).hexdigest(),
         device=cpu_name() if device == "CPU" else _name(core, device),
         instruction_set=instruction_set() if device == "CPU" else "",
         runtime=engine,
-        runtime_version=_openvino().get_version(),
+        runtime_version=imported().get_version(),
         shape=shape,
         precision=precision,
         threads=int(compiled.get_property("INFERENCE_NUM_THREADS")) if device == "CPU" else threads,
@@ -104,7 +106,7 @@ def precisions_of(engine: str) -> tuple[Precision, ...]:
     Raises:
         EngineError: OpenVINO is missing, or sees no such device.
     """
-    core = _openvino().Core()
+    core = imported().Core()
     try:
         claims = core.get_property(DEVICES[engine], "OPTIMIZATION_CAPABILITIES")
     except RuntimeError as error:
@@ -118,12 +120,12 @@ def has_gpu() -> bool:
     Raises:
         EngineError: OpenVINO cannot be imported.
     """
-    return any(device.startswith("GPU") for device in _openvino().Core().available_devices)
+    return any(device.startswith("GPU") for device in imported().Core().available_devices)
 
 
 def devices() -> tuple[str, ...]:
     """Devices that OpenVINO sees here, each with its own name and the precisions it computes in."""
-    core = _openvino().Core()
+    core = imported().Core()
     return tuple(
         f"{device} {_name(core, device)} "
         f"({', '.join(core.get_property(device, 'OPTIMIZATION_CAPABILITIES'))})"
@@ -163,7 +165,7 @@ def _settings(device: str, precision: Precision, threads: int) -> dict[str, obje
     return settings | {"INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": False}
 
 
-def _openvino() -> Any:
+def imported() -> Any:
     """The openvino module, imported so that it reports nothing to its maker.
 
     `import openvino` sends a usage event where `openvino_telemetry` can be imported (openvino/tools/ovc),

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from tiny_package import SD_SHARE, MakePackage, build_package_with_past, rewrite
 
-from streamer.engines import ENGINES, absence, check, compile_engine, relative_rms
+from streamer.engines import ENGINES, absence, check, compile_engine, is_of_memory, relative_rms
 from streamer.engines.cpu import instruction_set, usable_cores
 from streamer.errors import EngineError, PackageError
 from streamer.package import ModelPackage, list_packages, load_package
@@ -229,11 +229,24 @@ def test_usable_cores_stay_within_what_the_process_may_use() -> None:
 
 def test_openvino_is_imported_without_its_telemetry_and_without_torch() -> None:
     code = (
-        "import sys; from streamer.engines.openvino import _openvino; _openvino();"
+        "import sys; from streamer.engines.openvino import imported; imported();"
         "print([name for name in ('torch', 'openvino_telemetry.main') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param("Failed to allocate 6442450944 bytes of memory", id="OpenVINO"),
+        pytest.param("[enforce fail] DefaultCPUAllocator: not enough memory", id="PyTorch"),
+        pytest.param("CUDA out of memory. Tried to allocate 2.00 GiB", id="CUDA"),
+    ],
+)
+def test_what_runtimes_say_where_memory_is_short(words: str) -> None:
+    assert is_of_memory(RuntimeError(words))
+    assert not is_of_memory(RuntimeError("unknown operator Swish"))
 
 
 @pytest.mark.parametrize(("module", "extra"), [("openvino", "processor"), ("torch", "train")])
