@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 from bench.engines_page import engines, ernet, roofline
 from bench.frames_page import flow, joint
 from bench.tables import NOT_REACHED, REACHED, machine_in_words, stated_of
+from streamer.apps.bench.figures import TOO_SMALL, needed
 from streamer.apps.bench.markdown import in_markdown
 from streamer.apps.bench.report import BenchReport
 
@@ -107,11 +110,20 @@ def kills(report: Mapping[str, Any] | None) -> str:
 
 def reached(row: Mapping[str, Any]) -> bool | None:
     """Whether the row keeps its limit; None where nothing was asked, or the sample cannot tell."""
-    asked = row["asked"]
-    if asked is None or asked["figure"] not in row["figures"]:
+    asked, figures = row["asked"], carried(row["figures"])
+    if asked is None or asked["figure"] not in figures or figures[asked["figure"]] == TOO_SMALL:
         return None
-    value = row["figures"][asked["figure"]]
+    value = figures[asked["figure"]]
     return bool(value <= asked["limit"] if asked["at"] == "most" else value >= asked["limit"])
+
+
+def carried(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures, percentiles only as far as n carries them, see `streamer.apps.bench.figures`."""
+    n = figures.get("n", math.inf)
+    return {
+        name: TOO_SMALL if re.fullmatch(r"p[\d.]+", name) and n < needed(name[1:]) else value
+        for name, value in figures.items()
+    }
 
 
 def _part(name: str, part: Mapping[str, Any], bench: str) -> str:
@@ -129,7 +141,7 @@ def _table(rows: list[Mapping[str, Any]]) -> Iterator[str]:
     yield f"| what | load | {' | '.join(names)} | asked | |"
     yield "|---" * (len(names) + 4) + "|"
     for row in rows:
-        figures = " | ".join(_number(row["figures"][name]) for name in names)
+        figures = " | ".join(map(_number, carried(row["figures"]).values()))
         what = f"{row['what']}, {row['unit']}" if row["unit"] else row["what"]
         yield f"| {what} | {row['load']} | {figures} | {_asked(row)} | {_said_of(row)} |"
 

@@ -56,7 +56,13 @@ def row(asked: dict[str, Any] | None, **figures: float) -> dict[str, Any]:
 )
 def test_a_limit_is_printed_with_its_verdict(figure: str, at: str, limit: float, verdict: str) -> None:
     asked = {"figure": figure, "at": at, "limit": limit}
-    assert verdict in acquisition({"callback": part(row(asked, n=100, p50=1.0, p99=2.0))})
+    assert verdict in acquisition({"callback": part(row(asked, n=1000, p50=1.0, p99=2.0))})
+
+
+def test_a_percentile_that_n_does_not_carry_is_neither_shown_nor_reached() -> None:
+    asked = {"figure": "p99", "at": "most", "limit": 3.0}
+    text = acquisition({"callback": part(row(asked, n=999, p50=1.0, p99=2.0, max=2.5))})
+    assert "| 999 | 1 | n too small | 2.5 | p99 <= 3 | sample too small |" in text
 
 
 def test_a_figure_without_a_limit_is_stated() -> None:
