@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from streamer.metrics.robust import spread
+
 Floats = NDArray[np.float64]
 
 #: Slack of the test in standard deviations: a lasting fall of twice this is found fastest.
 SLACK = 1.0
 #: Values farther from the median, in robust standard deviations, have no part in a baseline.
 ODD = 5.0
-#: Normal distribution's standard deviation over its median absolute deviation.
-MAD_TO_SD = 1.4826
 #: Longest run that is simulated, and how many values and runs are.
 LENGTH_MAX, VALUES, RUNS_MAX = 100_000, 40_000_000, 50_000
 #: Alarms that the simulation should see at least, and normal quantile of how sure it has to be.
@@ -26,13 +26,9 @@ def usual_of(baseline: Floats) -> tuple[Floats, Floats]:
     """Mean and standard deviation of [comparison, ...] values along the first axis, less those that are odd.
 
     Odd is what lies more than `ODD` robust standard deviations from the median: up to half of the values may
-    be so, and of healthy ones hardly any is. The robust one is the median absolute deviation with the factors
-    of a normal distribution and of few values (Croux and Rousseeuw, Computational Statistics 1, 411 (1992)).
+    be so, and of healthy ones hardly any is (`streamer.metrics.robust`).
     """
-    size = baseline.shape[0]
-    away = np.abs(baseline - np.median(baseline, axis=0))
-    robust = MAD_TO_SD * size / (size - 0.8) * np.median(away, axis=0)
-    kept = away <= ODD * robust
+    kept = np.abs(baseline - np.median(baseline, axis=0)) <= ODD * spread(baseline)
     usual = baseline.mean(axis=0, where=kept)
     return usual, baseline.std(axis=0, ddof=1, where=kept)
 
@@ -63,12 +59,12 @@ def cusum_limit(
         following = noise.draw()
         np.add(following, last if neighbours_share else 0.0, out=row)
         last = following
-    usual, spread = usual_of(baseline)
+    usual, scatter = usual_of(baseline)
     total, highest = np.zeros(runs), np.zeros(runs)
     for _ in range(planned_values):
         following = noise.draw()
         value = following + last if neighbours_share else following
-        total += (usual - value) / spread - SLACK
+        total += (usual - value) / scatter - SLACK
         np.maximum(total, 0.0, out=total)
         np.maximum(highest, total, out=highest)
         last = following

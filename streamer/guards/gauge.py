@@ -72,7 +72,7 @@ class GaugeState:
     @property
     def error(self) -> float:
         """Relative standard error of the start's level, from how much its frames differ."""
-        return MIDDLE * spread(self.levels) / self.level / math.sqrt(max(self.levels.size, 1))
+        return MIDDLE * float(spread(self.levels)) / self.level / math.sqrt(max(self.levels.size, 1))
 
     @property
     def dimming(self) -> Dimming:
